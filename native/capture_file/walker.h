@@ -1,0 +1,95 @@
+// Walks the records of a capture: classic pcap (µs, ns, both endians, modified) and pcapng. It sees windows of bytes, never a
+// file: the caller feeds a window, takes records until the walker asks for more, and feeds again from `consumed()`.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tf {
+
+constexpr uint32_t kMaxRecord = 16u << 20;    // a larger record is a broken one
+constexpr uint32_t kResyncBytes = 1u << 20;   // how far resync looks ahead, whatever the window
+constexpr uint32_t kMaxComments = 1000;       // comments kept for a capture
+constexpr uint32_t kMaxInterfaces = 65536;    // interfaces over all sections
+
+struct Interface {
+  uint32_t linktype = 0, snaplen = 0, section = 0;
+  uint64_t ticks = 1000000;  // ticks a second
+  int64_t offset_s = 0;
+  std::string name, description, filter, os;
+  bool has_stats = false;
+  uint64_t received = 0, dropped = 0, accepted = 0, os_dropped = 0, delivered = 0;
+};
+
+struct Record {
+  uint64_t offset = 0, data_offset = 0;  // of the record and of its packet bytes in the capture
+  const uint8_t* data = nullptr;
+  uint32_t caplen = 0, length = 0;  // captured, on the wire
+  int64_t time = 0;                 // ns since 1970
+  uint32_t interface = 0, linktype = 0;
+  bool time_clamped = false, caplen_excess = false;
+};
+
+struct Comment {
+  uint64_t packet;  // 0: of a section or interface
+  std::string text;
+};
+
+class Walker {
+ public:
+  enum class Status { record, more, end, bad };
+  enum class Format { unknown, pcap, pcapng };
+
+  // Gives the walker bytes of the capture that begin at consumed(); `last` says that nothing follows them.
+  void feed(const uint8_t* data, size_t len, bool last);
+  Status next(Record& r);
+
+  uint64_t consumed() const { return base_ + pos_; }
+  size_t needed() const { return needed_; }  // bytes from consumed() on that the next step wants
+
+  Format format = Format::unknown;
+  bool big_endian = false, nanoseconds = false, modified = false;
+  uint16_t version_major = 0, version_minor = 0;
+  uint32_t sections = 0;
+  std::vector<Interface> interfaces;
+  std::vector<Comment> comments;
+  std::map<uint32_t, uint64_t> skipped_blocks;  // pcapng blocks that are not packets, by type
+  uint64_t names = 0, packet_drops = 0;
+  uint64_t broken_records = 0, broken_bytes = 0, first_broken = 0;
+  bool truncated = false;
+  uint64_t truncated_at = 0;
+  uint64_t packets = 0;
+
+ private:
+  Status next_pcap(Record& r);
+  Status next_pcapng(Record& r);
+  Status header();
+  Status resync();
+  Status cut_short();
+  size_t left() const { return len_ - pos_; }
+  const uint8_t* here() const { return data_ + pos_; }
+  Status more(size_t needed);
+  bool plausible(const uint8_t* p, size_t avail, uint32_t* size) const;
+  uint32_t u32(const uint8_t* p) const;
+  uint16_t u16(const uint8_t* p) const;
+  void read_pcap(const uint8_t* p, Record& r) const;
+  bool read_block(const uint8_t* p, uint32_t size, uint64_t offset, Record& r) const;
+  bool section_header(const uint8_t* p, size_t avail);
+  void interface_block(const uint8_t* p, uint32_t size);
+  void statistics_block(const uint8_t* p, uint32_t size);
+  void packet_options(const uint8_t* p, const uint8_t* end);
+  void comment(uint64_t packet, const uint8_t* p, uint32_t len);
+  template <typename F>
+  void options(const uint8_t* p, const uint8_t* end, F each) const;
+
+  const uint8_t* data_ = nullptr;
+  size_t len_ = 0, pos_ = 0, needed_ = 0;
+  uint64_t base_ = 0;
+  bool last_ = false, resyncing_ = false;
+  uint64_t resync_from_ = 0;
+  uint32_t record_header_ = 16, section_interfaces_ = 0;  // first interface of the section
+  int64_t previous_time_ = 0, last_time_ = 0;
+};
+
+}  // namespace tf

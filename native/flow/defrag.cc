@@ -1,0 +1,150 @@
+#include "defrag.h"
+
+#include <algorithm>
+
+#include "../wire/bytes.h"
+#include "../wire/digest.h"
+
+namespace tf {
+
+size_t Defrag::Hash::operator()(const Id& id) const { return siphash(key, id.bytes, sizeof id.bytes); }
+
+std::unique_ptr<Datagram> Defrag::add(const Packet& p, uint64_t packet, int64_t time, uint64_t clock,
+                                      const std::vector<uint64_t>* rows) {
+  Id id{};
+  memcpy(id.bytes, p.source.bytes, 16);
+  memcpy(id.bytes + 16, p.destination.bytes, 16);
+  put_be32(id.bytes + 32, p.fragment_id);
+  id.bytes[36] = p.version;
+  if (p.version == 4) id.bytes[37] = p.protocol;  // RFC 8200 §4.5: IPv6 does not tell datagrams apart by protocol
+  auto [it, fresh] = table_.try_emplace(id);
+  if (fresh) {
+    it->second = std::make_unique<Datagram>();
+    Datagram& d = *it->second;
+    d.head = p;
+    d.head.payload = d.head.network = d.head.ip_header = nullptr;
+    d.protocol = p.protocol;
+    d.started = clock;
+    d.serial = ++serial_;
+    if (order_.size() > 4 * table_.size() + 1024)  // completed datagrams leave their place in line behind
+      std::erase_if(order_, [&](const auto& o) {
+        auto found = table_.find(o.first);
+        return found == table_.end() || found->second->serial != o.second;
+      });
+    order_.emplace_back(id, d.serial);
+  }
+  Datagram& d = *it->second;
+  for (int i = 0; i < p.oddities.count; i++) d.oddities.add(p.oddities.at[i].name, p.oddities.at[i].offset, p.oddities.at[i].needed, p.oddities.at[i].had);
+  if (rows) d.rows.insert(d.rows.end(), rows->begin(), rows->end());
+  insert(d, p, {packet, time, clock, p.ip_bytes, p.fragment_offset, p.payload_cap, 0});
+  if (!d.complete) return nullptr;
+  std::unique_ptr<Datagram> done = std::move(it->second);
+  bytes_ -= done->bytes.size();
+  table_.erase(it);
+  finish(*done);
+  return done;
+}
+
+void Defrag::insert(Datagram& d, const Packet& p, Piece piece) {
+  uint32_t from = p.fragment_offset, len = p.payload_cap;
+  bool cut = p.payload_cap < p.payload_len;
+  if (d.pieces.size() >= kMaxFragments * 2) return;
+  d.pieces.push_back(piece);
+  Piece& kept = d.pieces.back();
+  kept.len = 0;
+  if (d.discarded || d.pieces.size() > kMaxFragments) {
+    if (!d.discarded) d.oddities.add(Anomaly::ip_fragment_limit, 0, static_cast<uint32_t>(d.pieces.size()), kMaxFragments);
+    return;
+  }
+  if (from == 0) d.protocol = p.protocol;
+  if (p.fragment_more && len % 8 && !cut) {
+    d.oddities.add(Anomaly::ip_fragment_misaligned, 0, 8, len % 8);
+    len -= len % 8;
+  }
+  if (from + len > 65535) {
+    d.oddities.add(Anomaly::ip_fragment_past_end, 0, from + len, 65535);
+    len = from < 65535 ? 65535 - from : 0;
+  }
+  if (!p.fragment_more && !cut) {
+    if (d.total == 0) d.total = from + len;
+    else if (d.total != from + len) d.oddities.add(Anomaly::ip_fragment_past_end, 0, from + len, d.total);
+  }
+  if (len == 0) return;
+  uint32_t to = from + len;
+  bool overlaps = false;
+  for (auto& c : d.covered) overlaps |= c.first < to && from < c.second;
+  if (overlaps) {
+    for (const Piece& o : d.pieces)  // an exact copy is a duplicate, not an overlap (RFC 8200 §4.5)
+      if (o.len == len && o.offset == from && memcmp(d.bytes.data() + o.at, p.payload, len) == 0) return;
+    d.oddities.add(Anomaly::ip_fragment_overlap, 0, len, from);
+    d.overlap = true;
+    if (p.version == 6) {  // RFC 5722: the whole datagram goes
+      d.discarded = true;
+      return;
+    }
+    for (const Piece& o : d.pieces) {
+      if (o.len == 0) continue;
+      uint32_t a = std::max(from, o.offset), b = std::min(to, o.offset + o.len);
+      if (a < b && memcmp(d.bytes.data() + o.at + (a - o.offset), p.payload + (a - from), b - a) != 0)
+        d.oddities.add(Anomaly::ip_fragment_conflict, a, len, o.len);
+    }
+  }
+  kept.at = static_cast<uint32_t>(d.bytes.size());
+  kept.len = len;
+  d.bytes.insert(d.bytes.end(), p.payload, p.payload + len);
+  bytes_ += len;
+  auto pos = std::lower_bound(d.covered.begin(), d.covered.end(), std::make_pair(from, 0u));
+  pos = d.covered.insert(pos, {from, to});
+  if (pos != d.covered.begin() && std::prev(pos)->second >= pos->first) --pos;
+  while (std::next(pos) != d.covered.end() && std::next(pos)->first <= pos->second) {
+    pos->second = std::max(pos->second, std::next(pos)->second);
+    d.covered.erase(std::next(pos));
+  }
+  d.complete = d.total && d.covered.size() == 1 && d.covered[0].first == 0 && d.covered[0].second >= d.total;
+}
+
+void Defrag::finish(Datagram& d) {
+  d.whole.resize(d.total);
+  std::vector<uint16_t> owner;  // piece that owns each byte, where pieces overlap
+  if (d.overlap) owner.assign(d.total, 0xffff);
+  for (size_t n = 0; n < d.pieces.size(); n++) {
+    const Piece& p = d.pieces[n];
+    uint32_t to = std::min(p.offset + p.len, d.total);
+    if (p.offset >= to) continue;
+    const uint8_t* from = d.bytes.data() + p.at;
+    if (!d.overlap) {
+      memcpy(d.whole.data() + p.offset, from, to - p.offset);
+      continue;
+    }
+    for (uint32_t i = p.offset; i < to; i++) {
+      if (owner[i] != 0xffff) {
+        const Piece& o = d.pieces[owner[i]];
+        if (!newer_fragment_wins(policy_, o.offset, o.offset + o.len, p.offset, p.offset + p.len)) continue;
+      }
+      owner[i] = static_cast<uint16_t>(n);
+      d.whole[i] = from[i - p.offset];
+    }
+  }
+}
+
+std::unique_ptr<Datagram> Defrag::give_up(uint64_t clock, bool all) {
+  while (!order_.empty()) {
+    auto it = table_.find(order_.front().first);
+    if (it == table_.end() || it->second->serial != order_.front().second) {
+      order_.pop_front();
+      continue;
+    }
+    bool limit = table_.size() > kMaxDatagrams || bytes_ > kMaxFragmentBytes;
+    if (!all && !limit && clock <= it->second->started + kFragmentTimeout) return nullptr;
+    if (limit && !all) limit_hits++;
+    std::unique_ptr<Datagram> d = std::move(it->second);
+    bytes_ -= d->bytes.size();
+    table_.erase(it);
+    order_.pop_front();
+    d->oddities.add(Anomaly::ip_fragment_incomplete, 0, d->total, d->covered.empty() ? 0 : d->covered.back().second);
+    return d;
+  }
+  return nullptr;
+}
+
+}  // namespace tf

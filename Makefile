@@ -21,7 +21,7 @@ setup: node_modules/.installed
 .cache/system-test:
 	@bash scripts/setup-system.sh test && mkdir -p .cache && touch $@
 node_modules/.installed: package.json package-lock.json | .node/bin/node .cache/system-build
-	@npm_config_nodedir=$(ROOT)/.node $(NPM) ci --no-audit --no-fund --loglevel=error
+	@npm_config_nodedir=$(ROOT)/.node $(NPM) install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 native: build/native/threatflow.node

@@ -21,8 +21,9 @@ struct Bytes {
 };
 Bytes bytes(const Napi::Value& v) {
   if (!v.IsTypedArray()) return {};
-  auto a = v.As<Napi::TypedArray>();
-  return {static_cast<uint8_t*>(a.ArrayBuffer().Data()) + a.ByteOffset(), a.ByteLength()};
+  void* data = nullptr;  // asked for directly: the memory may be a SharedArrayBuffer's
+  napi_get_typedarray_info(v.Env(), v, nullptr, nullptr, &data, nullptr, nullptr);
+  return {static_cast<uint8_t*>(data), v.As<Napi::TypedArray>().ByteLength()};
 }
 uint64_t u64(const Napi::Value& v) {
   bool lossless = false;

@@ -9,7 +9,7 @@ namespace tf {
 
 enum class Event : uint32_t { none, open, data, gap, side_end, datagram, frame, note, close, count };
 
-// One event: 16 words. Times are whole seconds and nanoseconds; 64-bit numbers are doubles (exact to 2^53).
+// One event: 18 words. Times are whole seconds and nanoseconds; 64-bit numbers are doubles (exact to 2^53).
 struct EventRow {
   uint32_t type;
   uint32_t flow;    // slot; kNoFlow for none
@@ -23,8 +23,9 @@ struct EventRow {
   uint32_t arena;
   uint32_t text, text_length;  // in the text area
   uint32_t extra;
+  double clock;     // the capture's clock at the packet that brought it, seconds
 };
-static_assert(sizeof(EventRow) == 64);
+static_assert(sizeof(EventRow) == 72);
 constexpr uint32_t kNoFlow = 0xffffffff;
 
 // A closed flow, all doubles. Names are the TypeScript names.
@@ -32,8 +33,8 @@ constexpr uint32_t kNoFlow = 0xffffffff;
   X(firstPacket) X(firstSeconds) X(firstNanos) X(startSeconds) X(startNanos) X(endSeconds) X(endNanos) X(durationNs) X(endReason) \
   X(protocol) X(version) X(kind) X(sourcePort) X(destinationPort) X(hasPorts) X(interface) X(icmpType) X(icmpCode) X(rtt)         \
   X(conflicts) X(fragment)                                                                                                       \
-  X(packets0) X(bytes0) X(payload0) X(missed0) X(flags0) X(state0) X(retransmits0) X(outOfOrder0) X(scale0) X(mss0) X(synced0)     \
-  X(packets1) X(bytes1) X(payload1) X(missed1) X(flags1) X(state1) X(retransmits1) X(outOfOrder1) X(scale1) X(mss1) X(synced1)     \
+  X(packets0) X(bytes0) X(payload0) X(missed0) X(flags0) X(state0) X(retransmits0) X(outOfOrder0) X(scale0) X(mss0) X(stream0)     \
+  X(packets1) X(bytes1) X(payload1) X(missed1) X(flags1) X(state1) X(retransmits1) X(outOfOrder1) X(scale1) X(mss1) X(stream1)     \
   X(synBy) X(reversible)
 
 enum class Column : uint32_t {

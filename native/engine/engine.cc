@@ -37,6 +37,7 @@ void Engine::stamp(EventRow& r, uint64_t packet, int64_t time) const {
   r.packet = static_cast<double>(packet);
   r.seconds = static_cast<double>(s);
   r.nanos = static_cast<uint32_t>(time - s * 1000000000);
+  r.clock = static_cast<double>(clock_) / 1e9;
 }
 
 void Engine::locate(EventRow& r, const uint8_t* p, uint32_t len, bool in_window) {
@@ -67,6 +68,7 @@ uint32_t Engine::push(const IndexRow* rows, uint32_t count, uint64_t first_packe
 }
 
 void Engine::take(const IndexRow& row, uint64_t packet, const uint8_t* p) {
+  clock_ = row.clock;
   uint32_t linktype = row.interface < linktypes_.size() ? linktypes_[row.interface] : 0xffff;
   Packet out;
   out.interface = row.interface;
@@ -429,7 +431,7 @@ void Engine::close(Flow* f, EndReason reason) {
     set(at(Column::outOfOrder0), h ? h->out_of_order : 0);
     set(at(Column::scale0), h && h->scale != 0xff ? h->scale : -1);
     set(at(Column::mss0), h ? h->mss : 0);
-    set(at(Column::synced0), h ? h->synced : 0);
+    set(at(Column::stream0), h ? h->stream : 0);
   }
   flows_.remove(f);
 }

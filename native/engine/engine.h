@@ -66,7 +66,7 @@ class Engine : private StreamSink {
   std::vector<std::pair<uint32_t, uint32_t>> dirty_;  // slot and serial of flows that hold bytes of the window
   Batch* b_ = nullptr;
   const uint8_t* window_ = nullptr;
-  uint64_t flow_limit_ = 0;
+  uint64_t flow_limit_ = 0, clock_ = 0;
   bool loose_told_ = false;
 };
 

@@ -1,0 +1,36 @@
+/** Commands and their flags; each command is one file. Exit status: 0 done, 1 could not, 2 wrong usage, 3 damaged (with --strict) or partial. */
+import { Command, CommanderError } from "commander";
+import { ThreatflowError } from "../errors.js";
+import { VERSION } from "../records/tables.js";
+import { analyzeCommand } from "./analyze.js";
+
+export const EXIT = { done: 0, failed: 1, usage: 2, damaged: 3 } as const;
+
+export async function run(args: string[]): Promise<number> {
+  const program = new Command("threatflow");
+  let status = 0;
+  program
+    .description("Turns network captures into searchable evidence.")
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`threatflow: ${text.replace(/^error: /, "")}`) });
+  analyzeCommand(program, (s) => {
+    status = Math.max(status, s);
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ThreatflowError) {
+    process.stderr.write(`threatflow: ${error.message}${error.remedy ? `; ${error.remedy}` : ""}\n`);
+    return error.code === "USAGE" ? EXIT.usage : EXIT.failed;
+  }
+  process.stderr.write(`threatflow: a bug of ours: ${String((error as Error).stack ?? error)}\n`);
+  return EXIT.failed;
+}

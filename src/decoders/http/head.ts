@@ -1,0 +1,164 @@
+/** Bytes → message head (RFC 9112 §2–5). Pure. Lenient where hosts are, and says what is odd. */
+import { TextNotes, wireText } from "../../records/text.js";
+
+export interface Head {
+  /** Request: method and target; response: status. */
+  method: string | undefined;
+  target: string;
+  version: string;
+  status: number;
+  /** In order as sent; names lower case. */
+  headers: [string, string][];
+  anomalies: string[];
+  notes: TextNotes;
+}
+
+/** Longest head; a longer one is `http-header-too-long`. */
+export const MAX_HEAD = 128 * 1024;
+/** Headers kept of a head. */
+const MAX_HEADERS = 512;
+const MAX_VALUE = 8191;
+const MAX_NAME = 256;
+
+const LF = 10;
+const CR = 13;
+
+/** Where the head ends (behind the empty line), or -1; the search begins at `from`. A request of one line is HTTP/0.9. */
+export function headEnd(b: Uint8Array, from: number): number {
+  for (let i = Math.max(0, from); ; i++) {
+    i = b.indexOf(LF, i);
+    if (i < 0) return -1;
+    if (b[i + 1] === LF) return i + 2;
+    if (b[i + 1] === CR && b[i + 2] === LF) return i + 3;
+  }
+}
+
+export function lineEnd(b: Uint8Array, from = 0): number {
+  return b.indexOf(LF, from);
+}
+
+const latin1 = (b: Uint8Array, from: number, to: number): string => Buffer.from(b.buffer, b.byteOffset + from, to - from).latin1Slice();
+
+/** Parses the head in b[0, end). Undefined: the first line is none of HTTP. */
+export function parseHead(b: Uint8Array, end: number, request: boolean): Head | undefined {
+  const notes = new TextNotes();
+  let eol = lineEnd(b);
+  if (eol < 0 || eol >= end) eol = end;
+  const first = request ? requestLine(b, trimRight(b, 0, eol), notes) : statusLine(b, trimRight(b, 0, eol));
+  if (!first) return undefined;
+  const head: Head = { ...first, headers: [], notes };
+  let pos = eol + 1;
+  while (pos < end) {
+    let next = lineEnd(b, pos);
+    if (next < 0 || next >= end) next = end;
+    const stop = trimRight(b, pos, next);
+    if (stop > pos) header(head, b, pos, stop);
+    pos = next + 1;
+  }
+  return head;
+}
+
+function trimRight(b: Uint8Array, from: number, to: number): number {
+  return to > from && b[to - 1] === CR ? to - 1 : to;
+}
+
+function note(head: { anomalies: string[] }, name: string): void {
+  if (!head.anomalies.includes(name)) head.anomalies.push(name);
+}
+
+function header(head: Head, b: Uint8Array, from: number, to: number): void {
+  if (b[from] === 32 || b[from] === 9) {
+    const last = head.headers.at(-1); // obsolete line folding (RFC 9112 §5.2)
+    note(head, "http-header-folded");
+    if (last) last[1] = `${last[1]} ${wireText(trim(b.subarray(from, to)), MAX_VALUE, head.notes)}`.slice(0, MAX_VALUE);
+    return;
+  }
+  let colon = b.indexOf(58, from);
+  if (colon < 0 || colon >= to) {
+    note(head, "http-header-invalid");
+    return;
+  }
+  const value = trim(b.subarray(colon + 1, to));
+  if (colon > from && (b[colon - 1] === 32 || b[colon - 1] === 9)) {
+    note(head, "http-header-space-before-colon");
+    while (colon > from && (b[colon - 1] === 32 || b[colon - 1] === 9)) colon--;
+  }
+  if (head.headers.length >= MAX_HEADERS) {
+    note(head, "http-too-many-headers");
+    return;
+  }
+  const name = wireText(b.subarray(from, colon), MAX_NAME, head.notes).toLowerCase();
+  head.headers.push([name, wireText(value, MAX_VALUE, head.notes)]);
+}
+
+function trim(b: Uint8Array): Uint8Array {
+  let from = 0;
+  let to = b.length;
+  while (from < to && (b[from] === 32 || b[from] === 9)) from++;
+  while (to > from && (b[to - 1] === 32 || b[to - 1] === 9)) to--;
+  return b.subarray(from, to);
+}
+
+type First = Omit<Head, "headers" | "notes">;
+
+function requestLine(b: Uint8Array, end: number, notes: TextNotes): First | undefined {
+  const line = latin1(b, 0, Math.min(end, 64));
+  const method = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,48}(?= )/.exec(line)?.[0];
+  if (!method) return undefined;
+  let at = method.length;
+  while (b[at] === 32) at++;
+  const anomalies: string[] = [];
+  let stop = end;
+  let version = "0.9";
+  const tail = latin1(b, Math.max(at, end - 12), end);
+  const v = /[ \t]+HTTP\/(\d+\.\d+|\d+)[ \t]*$/.exec(tail);
+  if (v) {
+    version = v[1];
+    stop = Math.max(at, end - (tail.length - v.index));
+  } else if (method !== "GET") return undefined;
+  const target = wireText(b.subarray(at, stop), MAX_VALUE, notes);
+  if (target.includes(" ")) anomalies.push("http-target-has-space");
+  return { method, target, version, status: 0, anomalies };
+}
+
+function statusLine(b: Uint8Array, end: number): First | undefined {
+  const line = latin1(b, 0, Math.min(end, 40));
+  const m = /^(?:HTTP\/(\d+(?:\.\d+)?)|ICY)[ \t]+(\d{3})(?!\d)/.exec(line);
+  if (!m) return undefined;
+  return { method: undefined, target: "", version: m[1] ?? "1.0", status: Number(m[2]), anomalies: [] };
+}
+
+export function valueOf(head: Head, name: string): string | undefined {
+  for (const [n, v] of head.headers) if (n === name) return v;
+  return undefined;
+}
+export function valuesOf(head: Head, name: string): string[] {
+  return head.headers.filter(([n]) => n === name).map(([, v]) => v);
+}
+
+export type Framing = { kind: "none" } | { kind: "length"; length: number } | { kind: "chunked" } | { kind: "close" };
+
+/** How the body is framed (RFC 9112 §6.3). `method`: of the request that a response answers. */
+export function framing(head: Head, method: string | undefined): Framing {
+  const request = head.method !== undefined;
+  const s = head.status;
+  if (!request && ((s >= 100 && s < 200) || s === 204 || s === 304 || method === "HEAD")) return { kind: "none" };
+  const encodings = valuesOf(head, "transfer-encoding").join(",").toLowerCase();
+  const lengths = valuesOf(head, "content-length").flatMap((v) => v.split(",").map((x) => x.trim()));
+  if (encodings) {
+    if (lengths.length) note(head, "http-length-and-chunked");
+    const last = encodings.split(",").at(-1)?.trim();
+    if (last === "chunked") {
+      if (head.version === "1.0") note(head, "http-chunked-in-1.0");
+      return { kind: "chunked" };
+    }
+    if (last !== "identity") return request ? { kind: "none" } : { kind: "close" };
+  }
+  if (lengths.length) {
+    if (lengths.some((l) => l !== lengths[0])) note(head, "http-conflicting-content-length");
+    if (/^\d{1,15}$/.test(lengths[0])) return { kind: "length", length: Number(lengths[0]) };
+    note(head, "http-content-length-invalid");
+    return request ? { kind: "none" } : { kind: "close" };
+  }
+  return request ? { kind: "none" } : { kind: "close" };
+}

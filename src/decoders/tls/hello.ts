@@ -1,0 +1,192 @@
+/** ClientHello and ServerHello (RFC 8446 §4.1, RFC 5246 §7.4.1), and the fingerprints made of them. Pure. */
+import { createHash } from "node:crypto";
+import { TextNotes, wireText } from "../../records/text.js";
+import { Cursor } from "../cursor.js";
+import { isGrease } from "./tables.js";
+
+export interface ClientHello {
+  version: number;
+  sessionId: Uint8Array;
+  ciphers: number[];
+  extensions: number[];
+  groups: number[];
+  pointFormats: number[];
+  signatureAlgorithms: number[];
+  versions: number[];
+  alpn: Uint8Array[];
+  serverName: string | undefined;
+  ticket: boolean;
+  ech: boolean;
+  anomalies: string[];
+  notes: TextNotes;
+}
+export interface ServerHello {
+  version: number;
+  selected: number | undefined;
+  sessionId: Uint8Array;
+  cipher: number;
+  extensions: number[];
+  alpn: Uint8Array | undefined;
+  group: number | undefined;
+  psk: boolean;
+  retry: boolean;
+  anomalies: string[];
+}
+
+/** SHA-256 of "HelloRetryRequest" (RFC 8446 §4.1.3), its first bytes. */
+const RETRY = "cf21ad74e59a6111";
+
+const u16list = (c: Cursor): number[] => {
+  const out: number[] = [];
+  while (c.left >= 2) out.push(c.u16());
+  return out;
+};
+
+/** Undefined: not even the fixed part is there. */
+export function clientHello(bytes: Uint8Array): ClientHello | undefined {
+  const c = new Cursor(bytes);
+  const version = c.u16();
+  c.skip(32);
+  const sessionId = Uint8Array.from(c.take(c.u8()));
+  const ciphers = u16list(c.sub(c.u16()));
+  c.skip(c.u8());
+  if (c.bad) return undefined;
+  const h: ClientHello = {
+    version, sessionId, ciphers, extensions: [], groups: [], pointFormats: [], signatureAlgorithms: [], versions: [], alpn: [],
+    serverName: undefined, ticket: false, ech: false, anomalies: [], notes: new TextNotes(),
+  };
+  if (c.left >= 2) extensions(h, c, (type, e) => clientExtension(h, type, e));
+  return h;
+}
+
+function extensions(h: { extensions: number[]; anomalies: string[] }, c: Cursor, each: (type: number, e: Cursor) => void): void {
+  const size = c.u16();
+  if (size > c.left) note(h, "tls-extensions-malformed");
+  const all = c.sub(Math.min(size, c.left));
+  while (all.left >= 4) {
+    const type = all.u16();
+    const length = all.u16();
+    if (length > all.left) {
+      note(h, "tls-extensions-malformed");
+      return;
+    }
+    h.extensions.push(type);
+    const e = all.sub(length);
+    each(type, e);
+    if (e.bad) note(h, "tls-extensions-malformed");
+  }
+  if (all.left) note(h, "tls-extensions-malformed");
+}
+function note(h: { anomalies: string[] }, name: string): void {
+  if (!h.anomalies.includes(name)) h.anomalies.push(name);
+}
+
+function clientExtension(h: ClientHello, type: number, e: Cursor): void {
+  switch (type) {
+    case 0: { // server_name (RFC 6066 §3)
+      const list = e.sub(e.u16());
+      while (list.left > 0 && !list.bad) {
+        const kind = list.u8();
+        const name = list.take(list.u16());
+        if (kind !== 0 || list.bad) continue;
+        if (h.serverName !== undefined) note(h, "tls-multiple-server-names");
+        else h.serverName = wireText(name, 1024, h.notes);
+      }
+      return;
+    }
+    case 10: h.groups = u16list(e.sub(e.u16())); return;
+    case 11: h.pointFormats = Array.from(e.take(e.u8())); return;
+    case 13: h.signatureAlgorithms = u16list(e.sub(e.u16())); return;
+    case 16: h.alpn = protocols(e); return;
+    case 35: h.ticket = e.left > 0; return;
+    case 43: h.versions = u16list(e.sub(e.u8())); return;
+    case 0xfe0d: h.ech = true; return;
+  }
+}
+function protocols(e: Cursor): Uint8Array[] {
+  const list = e.sub(e.u16());
+  const out: Uint8Array[] = [];
+  while (list.left > 0 && !list.bad) out.push(Uint8Array.from(list.take(list.u8())));
+  return out;
+}
+
+export function serverHello(bytes: Uint8Array): ServerHello | undefined {
+  const c = new Cursor(bytes);
+  const version = c.u16();
+  const random = c.take(32);
+  // TLS 1.3 drafts 18 to 21 have no session id and no compression method in the ServerHello.
+  const draft = version >>> 8 === 0x7f && (version & 0xff) <= 21;
+  const sessionId = draft ? new Uint8Array(0) : Uint8Array.from(c.take(c.u8()));
+  const cipher = c.u16();
+  if (!draft) c.u8();
+  if (c.bad) return undefined;
+  const h: ServerHello = {
+    version, selected: undefined, sessionId, cipher, extensions: [], alpn: undefined, group: undefined, psk: false,
+    retry: Buffer.from(random.subarray(0, 8)).toString("hex") === RETRY, anomalies: [],
+  };
+  if (c.left >= 2)
+    extensions(h, c, (type, e) => {
+      if (type === 43) h.selected = e.u16();
+      else if (type === 16) h.alpn = protocols(e)[0];
+      else if (type === 51) h.group = e.u16();
+      else if (type === 41) h.psk = true;
+    });
+  return h;
+}
+
+const md5 = (s: string): string => createHash("md5").update(s).digest("hex");
+const sha12 = (s: string): string => (s ? createHash("sha256").update(s).digest("hex").slice(0, 12) : "000000000000");
+const plain = (list: readonly number[]): number[] => list.filter((n) => !isGrease(n));
+
+/** Hellos repeat from connection to connection: fingerprints of the last ones are remembered (bounded, pure). */
+const cache = new Map<string, string>();
+function remembered(key: string, make: () => string): string {
+  let v = cache.get(key);
+  if (v === undefined) {
+    if (cache.size >= 4096) cache.clear();
+    v = make();
+    cache.set(key, v);
+  }
+  return v;
+}
+
+/** JA3 as the original: GREASE left out. */
+export function ja3(h: ClientHello): string {
+  const text = [h.version, plain(h.ciphers).join("-"), plain(h.extensions).join("-"), plain(h.groups).join("-"), h.pointFormats.join("-")].join(",");
+  return remembered(text, () => md5(text));
+}
+export function ja3s(h: ServerHello): string {
+  const text = `${h.version},${h.cipher},${plain(h.extensions).join("-")}`;
+  return remembered(`s${text}`, () => md5(text));
+}
+
+const JA4_VERSION: Readonly<Record<number, string>> = {
+  0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2", 0xfeff: "d1", 0xfefd: "d2", 0xfefc: "d3",
+};
+const alnum = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a);
+const count = (n: number): string => String(Math.min(n, 99)).padStart(2, "0");
+const hexList = (list: readonly number[]): string => list.map((n) => n.toString(16).padStart(4, "0")).join(",");
+
+/** First and last character of the first ALPN value; of its hex where either is not alphanumeric (JA4.md, ALPN). */
+function ja4Alpn(alpn: readonly Uint8Array[]): string {
+  const first = alpn[0];
+  if (!first?.length) return "00";
+  const a = first[0];
+  const z = first[first.length - 1];
+  if (alnum(a) && alnum(z)) return String.fromCharCode(a, z);
+  const hex = Buffer.from(first).toString("hex");
+  return hex[0] + hex[hex.length - 1];
+}
+
+/** JA4 by the text of technical_details/JA4.md. `transport`: t for TCP, q for QUIC, d for DTLS. */
+export function ja4(h: ClientHello, transport: "t" | "q" | "d"): string {
+  const ciphers = plain(h.ciphers);
+  const extensions = plain(h.extensions);
+  const versions = plain(h.versions);
+  const version = versions.length ? Math.max(...versions) : h.version;
+  const a = `${transport}${JA4_VERSION[version] ?? "00"}${h.extensions.includes(0) ? "d" : "i"}${count(ciphers.length)}${count(extensions.length)}${ja4Alpn(h.alpn)}`;
+  const b = hexList(ciphers).split(",").sort().join(",");
+  const sorted = hexList(extensions.filter((n) => n !== 0 && n !== 16).sort((x, y) => x - y));
+  const c = h.signatureAlgorithms.length && sorted ? `${sorted}_${hexList(plain(h.signatureAlgorithms))}` : sorted;
+  return remembered(`4${a}${b}${c}`, () => `${a}_${sha12(b)}_${sha12(c)}`);
+}

@@ -1,0 +1,89 @@
+/** One shard's engine and the batch that crosses: buffers that live as long as the engine, reread after each push. */
+import { randomBytes } from "node:crypto";
+import { addon, COLUMNS, EVENT_WORDS, type NativeEngine, OVERLAP, type OverlapPolicy } from "./native.js";
+
+/** Event rows, closed flows, text bytes and arena bytes of one batch. The native side keeps a reserve free in each. */
+const ROWS = 48 * 1024;
+const CLOSED = 4096;
+const TEXT = 2 << 20;
+const ARENA = 14 << 20;
+
+export interface EngineOptions {
+  shard: number;
+  shards: number;
+  tcpOverlap: OverlapPolicy;
+  ipOverlap: OverlapPolicy;
+}
+
+/** What one push told: views that are good until the next push. */
+export class Batch {
+  readonly words: Uint32Array = new Uint32Array(ROWS * EVENT_WORDS);
+  readonly doubles: Float64Array = new Float64Array(this.words.buffer);
+  readonly closed: Float64Array = new Float64Array(CLOSED * COLUMNS);
+  readonly text: Buffer = Buffer.alloc(TEXT);
+  readonly arena: Buffer = Buffer.alloc(ARENA);
+  readonly status: Uint32Array = new Uint32Array(4);
+  get rows(): number {
+    return this.status[0];
+  }
+}
+
+export class Engine {
+  readonly batch: Batch = new Batch();
+  private readonly native: NativeEngine;
+  /** [slot, serial, side, stop, upto] of what decoders want no more of; handed over at the next push. */
+  private suppress: Float64Array = new Float64Array(5 * 1024);
+  private suppressed = 0;
+
+  constructor(options: EngineOptions) {
+    const b = this.batch;
+    this.native = new addon.Engine(
+      {
+        shard: options.shard,
+        shards: options.shards,
+        tcpOverlap: OVERLAP.indexOf(options.tcpOverlap),
+        ipOverlap: OVERLAP.indexOf(options.ipOverlap),
+        key: randomBytes(16),
+      },
+      new Uint8Array(b.words.buffer),
+      b.closed,
+      b.text,
+      b.arena,
+      b.status,
+    );
+  }
+  interfaces(linktypes: Uint32Array): void {
+    this.native.interfaces(linktypes);
+  }
+  /** Takes index rows [from, from+count) whose bytes lie in the window; returns how many it took before the batch was full. */
+  push(rows: Uint8Array, from: number, count: number, firstPacket: number, window: Uint8Array, base: number): number {
+    this.handOver();
+    return this.native.push(rows, from, count, firstPacket, window, base);
+  }
+  /** False: take the batch and call again. */
+  finish(clock: bigint): boolean {
+    this.handOver();
+    return this.native.finish(clock);
+  }
+  limits(): Record<string, number> {
+    return this.native.limits();
+  }
+  /** No more of this side: for good (`stop`), or not before stream offset `upto`. */
+  skip(slot: number, serial: number, side: number, stop: boolean, upto: number): void {
+    if ((this.suppressed + 1) * 5 > this.suppress.length) {
+      const bigger = new Float64Array(this.suppress.length * 2);
+      bigger.set(this.suppress);
+      this.suppress = bigger;
+    }
+    const at = this.suppressed++ * 5;
+    this.suppress[at] = slot;
+    this.suppress[at + 1] = serial;
+    this.suppress[at + 2] = side;
+    this.suppress[at + 3] = stop ? 1 : 0;
+    this.suppress[at + 4] = upto === Infinity ? 1e16 : upto;
+  }
+  private handOver(): void {
+    if (this.suppressed) this.native.suppress(this.suppress, this.suppressed);
+    this.suppressed = 0;
+  }
+}

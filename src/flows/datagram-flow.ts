@@ -1,0 +1,70 @@
+/** A flow of datagrams (UDP, ICMP): each is one message for the session. */
+import type { At, DecoderSettings, Emit, EndCause, Session, Side } from "../decoders/contract.js";
+import type { Flow } from "./flow.js";
+import { orient, PROBE_BYTES, probe } from "./probing.js";
+import { signature } from "./signatures.js";
+import type { Skip } from "./stream-flow.js";
+
+/** Datagrams of a side that are probed before the flow is left alone. */
+const PROBE_DATAGRAMS = 4;
+
+export class DatagramFlow {
+  private session: Session | undefined;
+  private readonly flow: Flow;
+  private readonly emit: Emit;
+  private readonly settings: DecoderSettings;
+  private readonly tellSkip: Skip;
+  private readonly stopped = [false, false];
+  private readonly probed = [0, 0];
+  private readonly probedBytes = [0, 0];
+  private finished = false;
+
+  constructor(flow: Flow, emit: Emit, settings: DecoderSettings, tellSkip: Skip) {
+    this.flow = flow;
+    this.emit = emit;
+    this.settings = settings;
+    this.tellSkip = tellSkip;
+  }
+
+  data(side: number, bytes: Uint8Array, cut: number, at: At): void {
+    if (this.finished || this.stopped[side]) return;
+    if (!this.session && !this.find(side, bytes)) return;
+    const progress = this.session?.data((side ^ this.flow.flip) as Side, bytes, () => at, 0);
+    if (progress?.kind === "stop") this.stop(side);
+    else if (progress?.kind === "ok" && progress.consumed < bytes.length) {
+      this.emit.anomaly("trailing-bytes", at, { offset: progress.consumed, had: bytes.length - progress.consumed });
+    } else if (progress?.kind === "need" && cut === 0) {
+      this.emit.anomaly("message-truncated", at, { needed: progress.need, had: bytes.length });
+    }
+  }
+
+  end(cause: EndCause, at: At): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.session?.end(cause, at);
+    this.session = undefined;
+  }
+
+  private find(side: number, bytes: Uint8Array): boolean {
+    const best = probe(this.flow, side, bytes);
+    if (best && (best.verdict.sure === "certain" || best.hinted)) {
+      orient(this.flow, best);
+      this.flow.protocols.push(best.decoder.name);
+      this.session = best.decoder.open(this.flow.view(), this.emit, this.settings);
+      return true;
+    }
+    if (this.flow.protocols.length === 0) {
+      const known = signature("udp", bytes, this.flow.port(0), this.flow.port(1));
+      if (known) this.flow.protocols.push(known);
+    }
+    this.probed[side]++;
+    this.probedBytes[side] += bytes.length;
+    if (this.flow.protocols.length || this.probed[side] >= PROBE_DATAGRAMS || this.probedBytes[side] >= PROBE_BYTES) this.stop(side);
+    return false;
+  }
+
+  private stop(side: number): void {
+    this.stopped[side] = true;
+    this.tellSkip(this.flow, side, true, 0);
+  }
+}

@@ -1,0 +1,262 @@
+/** Takes batches of the engine apart: events go to their flows, records of decoders and of flows go to the parts. */
+import type { AnomalyDetail, At, DecoderSettings, Emission, Emit } from "../decoders/contract.js";
+import { anomalyLayer } from "../decoders/anomalies.js";
+import { arp } from "../decoders/arp/index.js";
+import { setQuoted } from "../decoders/quoted.js";
+import type { Batch, Engine } from "../engine/engine.js";
+import { COLUMNS, column, EVENT, EVENT_WORDS, NO_FLOW, nativeAnomalies } from "../engine/native.js";
+import { envelope, type Observer } from "../records/envelope.js";
+import type { Parts } from "../sinks/parts.js";
+import { DatagramFlow } from "./datagram-flow.js";
+import { type AnomalyCount, END_REASONS, Flow, FlowInfo } from "./flow.js";
+import { closedTimes, flowBody, packedOf, streamLength } from "./flow-record.js";
+import { StreamFlow } from "./stream-flow.js";
+
+export interface FlowsOptions extends DecoderSettings {
+  /** Interfaces to name in records, by number; empty where the capture has one without a name. */
+  observers: readonly (Observer | undefined)[];
+}
+
+interface Open {
+  flow: Flow;
+  work: StreamFlow | DatagramFlow | undefined;
+}
+
+/** A name's place in an anomaly record's id (SEMANTICS 25: the name in place of the position): FNV-1a. */
+function nameHash(name: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return h;
+}
+
+export class Flows {
+  private readonly open: (Open | undefined)[] = [];
+  private readonly engine: Engine;
+  private readonly parts: Parts;
+  private readonly options: FlowsOptions;
+  private readonly loose = new Map<string, AnomalyCount>();
+  /** Exceptions of decoders: our bugs. They cost their flow, never the run. */
+  exceptions = 0;
+  firstException: unknown;
+
+  constructor(engine: Engine, parts: Parts, options: FlowsOptions) {
+    this.engine = engine;
+    this.parts = parts;
+    this.options = options;
+  }
+
+  /** Takes one batch; `window` is what was pushed with it. */
+  take(batch: Batch, window: Uint8Array): void {
+    const w = batch.words;
+    const d = batch.doubles;
+    for (let i = 0, at = 0; i < batch.rows; i++, at += EVENT_WORDS) {
+      const type = w[at];
+      const slot = w[at + 1];
+      const half = at >> 1;
+      switch (type) {
+        case EVENT.open:
+          this.begin(slot, w[at + 11], batch, at);
+          break;
+        case EVENT.data:
+        case EVENT.datagram: {
+          const o = this.open[slot];
+          if (!o?.work) break;
+          const from = w[at + 2];
+          const bytes = (w[at + 12] ? batch.arena : window).subarray(from, from + w[at + 3]);
+          const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10], clock: d[half + 8] };
+          if (type === EVENT.data) this.guard(o, when, () => (o.work as StreamFlow).data(w[at + 11], bytes, d[half + 4], when));
+          else {
+            setQuoted(w[at + 14] ? batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]) : "");
+            this.guard(o, when, () => (o.work as DatagramFlow).data(w[at + 11], bytes, w[at + 15], when));
+          }
+          break;
+        }
+        case EVENT.gap:
+        case EVENT.sideEnd: {
+          const o = this.open[slot];
+          if (!(o?.work instanceof StreamFlow)) break;
+          const work = o.work;
+          const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10] };
+          const side = w[at + 11];
+          const stream = d[half + 4];
+          const length = w[at + 3];
+          this.guard(o, when, () => {
+            if (type === EVENT.gap) work.gap(side, length, stream, when);
+            else {
+              work.reached(side, stream);
+              work.sideEnd(side, when);
+            }
+          });
+          break;
+        }
+        case EVENT.frame:
+          this.frame(batch, window, at);
+          break;
+        case EVENT.note:
+          this.note(slot, batch, at);
+          break;
+        case EVENT.close:
+          this.close(slot, batch, at);
+          break;
+      }
+    }
+  }
+
+  /** After the engine's last batch. Oddities without a flow are told here. */
+  finish(): void {
+    for (const [name, a] of this.loose) this.anomaly(undefined, name, a);
+    this.loose.clear();
+  }
+
+  private begin(slot: number, packed: number, batch: Batch, at: number): void {
+    const w = batch.words;
+    const info = new FlowInfo(batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]));
+    const flow = new Flow(slot, w[at + 3], packed, w[at + 2], w[at + 15], info);
+    const emit = this.emitter(flow);
+    const skip = (f: Flow, side: number, stop: boolean, upto: number): void => this.engine.skip(f.slot, f.serial, side, stop, upto);
+    const work = flow.protocol === 6 ? new StreamFlow(flow, emit, this.options, skip) : new DatagramFlow(flow, emit, this.options, skip);
+    this.open[slot] = { flow, work };
+  }
+
+  private emitter(flow: Flow): Emit {
+    return {
+      record: (e) => this.record(e, flow),
+      anomaly: (name, at, detail) => flow.note(name, at, detail),
+    };
+  }
+
+  private record(e: Emission, flow: Flow | undefined): void {
+    this.parts.add(e.dataset, envelope(e, flow, this.observer(flow?.interface)), {
+      at: e.at,
+      side: e.side,
+      stream: e.stream,
+      index: e.index ?? 0,
+      seed: flow?.info.seed,
+      whole: false,
+    });
+    if (e.anomalies) for (const name of e.anomalies) this.tell(flow, name, e.at);
+  }
+  private tell(flow: Flow | undefined, name: string, at: At, detail?: AnomalyDetail): void {
+    if (flow) flow.note(name, at, detail);
+    else {
+      const known = this.loose.get(name);
+      if (known) known.count++;
+      else this.loose.set(name, { count: 1, at, ...detail });
+    }
+  }
+
+  private observer(iface: number | undefined): Observer | undefined {
+    return iface === undefined ? undefined : this.options.observers[iface];
+  }
+
+  private guard(o: Open, at: At, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.exceptions++;
+      this.firstException ??= error;
+      o.work = undefined;
+      o.flow.note("decoder-exception", at);
+      for (const side of [0, 1]) this.engine.skip(o.flow.slot, o.flow.serial, side, true, 0);
+    }
+  }
+
+  private frame(batch: Batch, window: Uint8Array, at: number): void {
+    const w = batch.words;
+    const d = batch.doubles;
+    const half = at >> 1;
+    const from = w[at + 2];
+    const bytes = (w[at + 12] ? batch.arena : window).subarray(from, from + w[at + 3]);
+    const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10] };
+    const fields = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]).split("\t");
+    const observer = this.observer(w[at + 15]);
+    const emit: Emit = {
+      record: (e) => {
+        const network = { vlan: fields[2] ? { id: fields[2] } : undefined, inner: fields[3] ? { vlan: { id: fields[3] } } : undefined };
+        const body = fields[2] ? { ...e.body, network } : e.body;
+        const full: Emission = {
+          ...e,
+          body,
+          ends: { source: { ...e.ends?.source, mac: fields[0] || undefined }, destination: { ...e.ends?.destination, mac: fields[1] || undefined } },
+        };
+        this.parts.add(e.dataset, envelope(full, undefined, observer), { at: e.at, side: 0, stream: 0, index: 0, seed: undefined, whole: false });
+        if (e.anomalies) for (const name of e.anomalies) this.tell(undefined, name, e.at);
+      },
+      anomaly: (name, a, detail) => this.tell(undefined, name, a, detail),
+    };
+    try {
+      arp(bytes, when, emit);
+    } catch (error) {
+      this.exceptions++;
+      this.firstException ??= error;
+    }
+  }
+
+  private note(slot: number, batch: Batch, at: number): void {
+    const w = batch.words;
+    const d = batch.doubles;
+    const half = at >> 1;
+    const name = nativeAnomalies[w[at + 15]].name;
+    const a: AnomalyCount = {
+      count: d[half + 4],
+      at: { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10] },
+      offset: w[at + 2],
+      needed: w[at + 3],
+      had: w[at + 11],
+    };
+    if (slot === NO_FLOW) {
+      this.loose.set(name, a);
+      return;
+    }
+    // A flow without payload has no state here yet: its notes wait for its close, which follows at once.
+    const o = this.open[slot];
+    if (o) o.flow.note(name, a.at, a, a.count);
+    else this.waiting.push([name, a]);
+  }
+  private waiting: [string, AnomalyCount][] = [];
+
+  private close(slot: number, batch: Batch, at: number): void {
+    const w = batch.words;
+    const row = w[at + 2];
+    const table = batch.closed;
+    const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
+    const tab = text.lastIndexOf("\t");
+    const cause = END_REASONS[table[row * COLUMNS + column.endReason]];
+    const times = closedTimes(table, row, cause);
+    let o = this.open[slot];
+    if (!o) {
+      const { packed, ports, iface } = packedOf(table, row);
+      o = { flow: new Flow(slot, 0, packed, ports, iface, new FlowInfo(text.slice(0, tab))), work: undefined };
+    }
+    const { flow, work } = o;
+    for (const [name, a] of this.waiting) flow.note(name, a.at, a, a.count);
+    this.waiting = [];
+    if (work) {
+      const open = o;
+      this.guard(open, times.end, () => {
+        if (work instanceof StreamFlow) for (const side of [0, 1]) work.reached(side, streamLength(table, row, side));
+        work.end(cause, times.end);
+      });
+    }
+    this.open[slot] = undefined;
+    const names = flow.anomalies ? [...flow.anomalies.keys()] : undefined;
+    const e: Emission = { dataset: "flow", at: times.at, side: 0, stream: 0, body: flowBody(table, row, flow, text.slice(tab + 1), cause), anomalies: names };
+    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times), { at: times.at, side: 0, stream: 0, index: 0, seed: flow.info.seed, whole: true });
+    if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
+  }
+
+  private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {
+    const body = {
+      anomaly: { name, layer: anomalyLayer(name), count: a.count, offset: a.offset, needed_bytes: a.needed || undefined, had_bytes: a.had || undefined },
+    };
+    const e: Emission = { dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [name] };
+    this.parts.add("anomaly", envelope(e, flow, this.observer(flow?.interface)), {
+      at: a.at,
+      side: 0,
+      stream: 0,
+      index: nameHash(name),
+      seed: flow?.info.seed,
+      whole: false,
+    });
+  }
+}

@@ -1,0 +1,25 @@
+/** What goes between the pool and its worker processes: references and counts, never packets. */
+import type { ShardJob, ShardResult } from "../pipeline.js";
+
+export interface ShardTask {
+  job: ShardJob;
+  /** The packet index: a file, and its rows. */
+  indexPath: string;
+  indexRows: number;
+  /** Folder for runs. */
+  runDir: string;
+}
+export type ToWorker = { type: "shard"; id: number; task: ShardTask } | { type: "capture-id"; id: number; captureId: string } | { type: "exit" };
+
+/** A run that lies in files. */
+export interface RunFile {
+  dataset: string;
+  count: number;
+  text: string;
+  keys: string;
+}
+export type FromWorker =
+  | { type: "ready" }
+  | { type: "progress"; id: number; packets: number }
+  | { type: "done"; id: number; result: ShardResult; runs: RunFile[] }
+  | { type: "failed"; id: number; code: string; message: string; remedy: string };

@@ -1,0 +1,128 @@
+/** The process pool: hands shards to worker processes; one that dies is replaced and its shard done again, up to a limit of deaths. */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { MAX_DEATHS } from "../config.js";
+import { type ErrorCode, ThreatflowError } from "../errors.js";
+import type { ShardResult } from "../pipeline.js";
+import type { FromWorker, RunFile, ShardTask, ToWorker } from "./messages.js";
+
+export interface ShardOutcome {
+  result: ShardResult;
+  runs: RunFile[];
+}
+export interface SetAside {
+  reason: string;
+}
+
+interface Pending {
+  id: number;
+  task: ShardTask;
+  captureId: Promise<string>;
+  deaths: number;
+  progress: ((packets: number) => void) | undefined;
+  resolve(o: ShardOutcome | SetAside): void;
+  reject(e: unknown): void;
+}
+interface Worker {
+  child: ChildProcess;
+  busy: Pending | undefined;
+}
+
+export class Pool {
+  private readonly size: number;
+  private readonly workers: Worker[] = [];
+  private readonly queue: Pending[] = [];
+  private next = 1;
+  private closed = false;
+
+  constructor(size: number) {
+    this.size = size;
+  }
+  /** Starts processes ahead of work, so that their start-up is over when it comes. */
+  warm(count = this.size): void {
+    while (this.workers.length < Math.min(count, this.size)) this.spawn();
+  }
+
+  run(task: ShardTask, captureId: Promise<string>, progress?: (packets: number) => void): Promise<ShardOutcome | SetAside> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ id: this.next++, task, captureId, deaths: 0, progress, resolve, reject });
+      this.dispatch();
+    });
+  }
+
+  private dispatch(): void {
+    while (this.queue.length) {
+      let w = this.workers.find((x) => !x.busy);
+      if (!w) {
+        if (this.workers.length >= this.size) return;
+        w = this.spawn();
+      }
+      const p = this.queue.shift() as Pending;
+      w.busy = p;
+      this.send(w, { type: "shard", id: p.id, task: p.task });
+      const owner = w;
+      p.captureId.then(
+        (captureId) => {
+          if (owner.busy === p) this.send(owner, { type: "capture-id", id: p.id, captureId });
+        },
+        () => undefined,
+      );
+    }
+  }
+
+  private send(w: Worker, m: ToWorker): void {
+    if (w.child.connected) w.child.send(m, () => undefined);
+  }
+
+  private spawn(): Worker {
+    const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
+      serialization: "advanced",
+      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=32"],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    const w: Worker = { child, busy: undefined };
+    child.on("message", (m: FromWorker) => this.heard(w, m));
+    child.on("exit", (code, signal) => this.died(w, signal ?? `exit ${code}`));
+    child.on("error", () => undefined);
+    this.workers.push(w);
+    return w;
+  }
+
+  private heard(w: Worker, m: FromWorker): void {
+    const p = w.busy;
+    if (m.type === "ready" || !p || m.id !== p.id) return;
+    if (m.type === "progress") p.progress?.(m.packets);
+    else {
+      w.busy = undefined;
+      if (m.type === "done") p.resolve({ result: m.result, runs: m.runs });
+      else p.reject(new ThreatflowError(m.code as ErrorCode, m.message, m.remedy));
+      this.dispatch();
+    }
+  }
+
+  private died(w: Worker, how: string): void {
+    this.workers.splice(this.workers.indexOf(w), 1);
+    const p = w.busy;
+    if (this.closed) {
+      p?.reject(new ThreatflowError("CANCELLED", "cancelled"));
+      return;
+    }
+    if (p) {
+      p.deaths++;
+      if (p.deaths >= MAX_DEATHS) p.resolve({ reason: `its worker process died ${p.deaths} times (${how})` });
+      else this.queue.unshift(p);
+    }
+    this.dispatch();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const w of this.workers) {
+      if (w.busy) w.child.kill("SIGKILL");
+      else this.send(w, { type: "exit" });
+      w.child.unref();
+      w.child.channel?.unref();
+    }
+    for (const p of this.queue.splice(0)) p.reject(new ThreatflowError("CANCELLED", "cancelled"));
+  }
+}

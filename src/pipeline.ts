@@ -1,0 +1,115 @@
+/**
+ * Read first: the way of a packet, as a staircase.
+ *
+ *   capture file ── windows of bytes ──▶ engine.push(rows of the index) ──▶ batch of events
+ *                                                                             │
+ *   runs of sorted records ◀── parts ◀── envelope ◀── decoders ◀── flows ◀────┘
+ *
+ * One call decodes one shard. It is synchronous between windows; it knows nothing of processes, queues or sinks.
+ */
+import { closeSync, openSync } from "node:fs";
+import { type DecodeOptions, INDEX_BLOCK_ROWS, MAX_RECORD_BYTES } from "./config.js";
+import { Engine } from "./engine/engine.js";
+import { INDEX_BYTES } from "./engine/native.js";
+import { ThreatflowError } from "./errors.js";
+import { Flows } from "./flows/flows.js";
+import type { PacketIndex } from "./ingest/packet-index.js";
+import { readFully } from "./ingest/survey.js";
+import type { Observer } from "./records/envelope.js";
+import { Parts, type Run } from "./sinks/parts.js";
+
+export interface ShardJob {
+  /** The seekable capture. */
+  path: string;
+  shard: number;
+  shards: number;
+  windowBytes: number;
+  decode: DecodeOptions;
+  linktypes: Uint32Array;
+  observers: readonly (Observer | undefined)[];
+  /** The capture's clock at its end, ns. */
+  clock: bigint;
+}
+export interface ShardResult {
+  counts: Record<string, number>;
+  limits: Record<string, number>;
+  exceptions: number;
+  firstException: string | undefined;
+}
+
+/** Decodes one shard; `captureId` is awaited when the first run is sealed. */
+export async function decodeShard(
+  job: ShardJob,
+  index: PacketIndex,
+  captureId: Promise<string>,
+  onRun: (run: Run) => void,
+  progress?: (packets: number) => void,
+): Promise<ShardResult> {
+  const engine = new Engine({ shard: job.shard, shards: job.shards, tcpOverlap: job.decode.tcpOverlap, ipOverlap: job.decode.ipOverlap });
+  engine.interfaces(job.linktypes);
+  const parts = new Parts();
+  const flows = new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers });
+  const seal = async (): Promise<void> => {
+    for (const run of parts.seal(await captureId)) onRun(run);
+  };
+  const fd = openSync(job.path, "r");
+  try {
+    const rows = new Uint8Array(INDEX_BLOCK_ROWS * INDEX_BYTES);
+    const view = new DataView(rows.buffer);
+    const window = new Window(fd, job.windowBytes);
+    for (let first = 0; ; ) {
+      const count = index.read(first, INDEX_BLOCK_ROWS, rows);
+      if (count === 0) break;
+      for (let from = 0; from < count; ) {
+        const took = engine.push(rows, from, count - from, first + from + 1, window.bytes, window.base);
+        flows.take(engine.batch, window.bytes);
+        from += took;
+        if (parts.full) await seal();
+        if (from < count && took === 0 && engine.batch.rows === 0)
+          window.moveTo(Number(view.getBigUint64(from * INDEX_BYTES, true)), view.getUint32(from * INDEX_BYTES + 28, true));
+        else if (from < count) window.ensure(Number(view.getBigUint64(from * INDEX_BYTES, true)), view.getUint32(from * INDEX_BYTES + 28, true));
+      }
+      first += count;
+      progress?.(first);
+    }
+    for (let done = false; !done; ) {
+      done = engine.finish(job.clock);
+      flows.take(engine.batch, window.bytes);
+      if (parts.full) await seal();
+    }
+    flows.finish();
+    await seal();
+  } finally {
+    closeSync(fd);
+  }
+  return {
+    counts: parts.counts,
+    limits: engine.limits(),
+    exceptions: flows.exceptions,
+    firstException: flows.firstException === undefined ? undefined : String((flows.firstException as Error).stack ?? flows.firstException),
+  };
+}
+
+/** The bytes at hand: a buffer that is reread from wherever the next packet of the shard lies. */
+class Window {
+  bytes: Buffer = Buffer.alloc(0);
+  base = 0;
+  private buffer: Buffer;
+  private readonly fd: number;
+  constructor(fd: number, size: number) {
+    this.fd = fd;
+    this.buffer = Buffer.allocUnsafe(size);
+  }
+  moveTo(offset: number, caplen: number): void {
+    if (caplen > MAX_RECORD_BYTES) throw new ThreatflowError("INTERNAL", `index names a packet of ${caplen} bytes at ${offset}`);
+    if (caplen > this.buffer.length) this.buffer = Buffer.allocUnsafe(caplen);
+    const got = readFully(this.fd, this.buffer, this.buffer.length, offset);
+    if (got < caplen) throw new ThreatflowError("EVIDENCE_CHANGED", `the capture is shorter than it was: ${caplen} bytes wanted at offset ${offset}, ${got} there`, "do not change a capture while it is analysed");
+    this.base = offset;
+    this.bytes = this.buffer.subarray(0, got);
+  }
+  /** Moves only where the packet does not lie in the window. */
+  ensure(offset: number, caplen: number): void {
+    if (offset < this.base || offset + caplen > this.base + this.bytes.length) this.moveTo(offset, caplen);
+  }
+}

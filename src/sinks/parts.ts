@@ -1,0 +1,122 @@
+/**
+ * Records of one shard on their way to a sink: serialized at once, with what their ids and order are made of beside them; when a
+ * budget is full (or at the end) sealed into runs, sorted by time, packet and id.
+ */
+import { addon, layout } from "../engine/native.js";
+import type { At } from "../decoders/contract.js";
+
+/** Text that waits in one worker before it is sealed into a run. */
+export const PART_BYTES = 24 << 20;
+
+export interface Run {
+  dataset: string;
+  count: number;
+  /** Lines in order, and 40 bytes of key for each (native/engine/part.h). */
+  text: Buffer;
+  keys: Buffer;
+}
+
+class Part {
+  readonly dataset: string;
+  text = Buffer.allocUnsafe(64 * 1024);
+  rows = Buffer.alloc(64 * layout.partBytes);
+  doubles = new Float64Array(this.rows.buffer, this.rows.byteOffset, this.rows.length / 8);
+  words = new Uint32Array(this.rows.buffer, this.rows.byteOffset, this.rows.length / 4);
+  used = 0;
+  count = 0;
+  constructor(dataset: string) {
+    this.dataset = dataset;
+  }
+  room(chars: number): void {
+    if (this.used + chars * 3 + 1 > this.text.length) {
+      const bigger = Buffer.allocUnsafe(Math.max(this.text.length * 2, this.used + chars * 3 + 1));
+      this.text.copy(bigger, 0, 0, this.used);
+      this.text = bigger;
+    }
+    if ((this.count + 1) * layout.partBytes > this.rows.length) {
+      const bigger = Buffer.alloc(this.rows.length * 2);
+      this.rows.copy(bigger);
+      this.rows = bigger;
+      this.doubles = new Float64Array(bigger.buffer, bigger.byteOffset, bigger.length / 8);
+      this.words = new Uint32Array(bigger.buffer, bigger.byteOffset, bigger.length / 4);
+    }
+  }
+}
+
+const EVENT_KEY = '"event":{"id":"';
+const FLOW_KEY = '"flow":{"id":"';
+const CAPTURE_KEY = '"threatflow":{"capture":{"id":"';
+const ROW_DOUBLES = layout.partBytes / 8;
+const ROW_WORDS = layout.partBytes / 4;
+
+export interface Position {
+  at: At;
+  side: number;
+  stream: number;
+  index: number;
+  /** 32 hex digits of the flow, or undefined for a record without a flow. */
+  seed: string | undefined;
+  /** The flow's own record: its id has no position. */
+  whole: boolean;
+}
+
+export class Parts {
+  private readonly parts = new Map<string, Part>();
+  private bytes = 0;
+  readonly counts: Record<string, number> = {};
+
+  /** Serializes a record and keeps it with its position. */
+  add(dataset: string, record: object, p: Position): void {
+    const json = JSON.stringify(record);
+    let part = this.parts.get(dataset);
+    if (!part) {
+      part = new Part(dataset);
+      this.parts.set(dataset, part);
+    }
+    part.room(json.length);
+    const start = part.used;
+    part.used += part.text.utf8Write(json, start);
+    part.text[part.used++] = 10;
+    this.bytes += part.used - start;
+    this.counts[dataset] = (this.counts[dataset] ?? 0) + 1;
+    const d = part.count * ROW_DOUBLES;
+    const w = part.count * ROW_WORDS;
+    // Everything before these keys is ASCII, so positions in the string are positions in the bytes; a quoted key cannot stand inside a string.
+    const event = json.indexOf(EVENT_KEY);
+    part.doubles[d] = p.at.seconds;
+    part.doubles[d + 1] = p.at.packet;
+    part.doubles[d + 2] = p.stream;
+    part.words[w + 6] = p.at.nanos;
+    part.words[w + 7] = start;
+    part.words[w + 8] = part.used - start;
+    part.words[w + 9] = p.side;
+    part.words[w + 10] = p.index;
+    part.words[w + 11] = (p.seed ? 1 : 0) | (p.whole ? 2 : 0);
+    part.words[w + 12] = event + EVENT_KEY.length;
+    part.words[w + 13] = p.seed ? json.indexOf(FLOW_KEY, event) + FLOW_KEY.length : 0;
+    part.words[w + 14] = json.indexOf(CAPTURE_KEY, event) + CAPTURE_KEY.length;
+    if (p.seed) part.rows.hexWrite(p.seed, part.count * layout.partBytes + 64, 16);
+    part.count++;
+  }
+
+  /** More waits than the budget allows: seal. */
+  get full(): boolean {
+    return this.bytes > PART_BYTES;
+  }
+
+  /** Stamps the ids and gives everything that waits as sorted runs. */
+  seal(captureId: string): Run[] {
+    const runs: Run[] = [];
+    for (const part of this.parts.values()) {
+      if (part.count === 0) continue;
+      const text = Buffer.allocUnsafe(part.used);
+      const keys = Buffer.allocUnsafe(part.count * layout.keyBytes);
+      addon.sealPart(part.rows, part.count, part.text.subarray(0, part.used), captureId, part.dataset, text, keys);
+      runs.push({ dataset: part.dataset, count: part.count, text, keys });
+      part.count = 0;
+      part.used = 0;
+    }
+    this.bytes = 0;
+    return runs;
+  }
+}

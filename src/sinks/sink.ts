@@ -1,0 +1,17 @@
+/** What records go to. One interface; every implementation passes test/sinks.test.ts. */
+import type { StoredRun } from "./merge.js";
+
+export interface Sink {
+  readonly name: string;
+  /** Takes all records of one dataset of the capture as sorted runs; nothing is visible before `commit`. */
+  dataset(dataset: string, runs: readonly StoredRun[]): Promise<void>;
+  /** Everything is there: make it visible at once. */
+  commit(): Promise<void>;
+  /** Something went wrong: leave nothing behind. */
+  abort(): Promise<void>;
+}
+
+/** Takes everything, keeps nothing. */
+export function nullSink(): Sink {
+  return { name: "null", dataset: async () => undefined, commit: async () => undefined, abort: async () => undefined };
+}

@@ -15,6 +15,7 @@ import { ThreatflowError } from "./errors.js";
 import { Flows } from "./flows/flows.js";
 import type { PacketIndex } from "./ingest/packet-index.js";
 import { readFully } from "./ingest/survey.js";
+import type { Digest } from "./records/digest.js";
 import type { Observer } from "./records/envelope.js";
 import { Parts, type Run } from "./sinks/parts.js";
 
@@ -33,6 +34,7 @@ export interface ShardJob {
 export interface ShardResult {
   counts: Record<string, number>;
   limits: Record<string, number>;
+  digest: Digest;
   exceptions: number;
   firstException: string | undefined;
 }
@@ -85,6 +87,7 @@ export async function decodeShard(
   return {
     counts: parts.counts,
     limits: engine.limits(),
+    digest: flows.digest.result(),
     exceptions: flows.exceptions,
     firstException: flows.firstException === undefined ? undefined : String((flows.firstException as Error).stack ?? flows.firstException),
   };

@@ -140,6 +140,8 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
     big(out, "maxTime", s.max_time);
     bigu(out, "clock", s.clock);
     num(out, "timeSteps", static_cast<double>(s.time_steps));
+    num(out, "firstStepPacket", static_cast<double>(s.first_step_packet));
+    big(out, "firstStepTime", s.first_step_time);
     num(out, "fragmentLimit", static_cast<double>(s.fragment_limit()));
     num(out, "brokenRecords", static_cast<double>(w.broken_records));
     num(out, "brokenBytes", static_cast<double>(w.broken_bytes));

@@ -95,7 +95,7 @@ struct IndexRow {
 };
 static_assert(sizeof(IndexRow) == 40);
 enum IndexFlag : uint16_t {
-  kFiltered = 1, kNoTuple = 2, kUndecodable = 4, kDuplicate = 8, kTimeClamped = 16, kCaplenExcess = 32, kPending = 64, kTimeStep = 128
+  kFiltered = 1, kNoTuple = 2, kUndecodable = 4, kDuplicate = 8, kTimeClamped = 16, kCaplenExcess = 32, kPending = 64
 };
 
 }  // namespace tf

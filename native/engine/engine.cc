@@ -75,11 +75,6 @@ void Engine::take(const IndexRow& row, uint64_t packet, const uint8_t* p) {
   dissect(linktype, p, row.caplen, row.length, out);
   if (row.flags & kTimeClamped) out.oddities.add(Anomaly::timestamp_out_of_range);
   if (row.flags & kCaplenExcess) out.oddities.add(Anomaly::caplen_exceeds_length, 0, row.length, row.caplen);
-  if (row.flags & kTimeStep) {
-    Oddities step;
-    step.add(Anomaly::time_step);
-    loose(step, packet, row.time);
-  }
   switch (out.carries) {
     case Carries::nothing: case Carries::frame: loose(out.oddities, packet, row.time); break;
     case Carries::arp: frame(out, row, packet); break;
@@ -132,18 +127,39 @@ void Engine::frame(const Packet& p, const IndexRow& row, uint64_t packet) {
 void Engine::given_up(const Datagram& d, EndReason reason) {
   bool forward = false;
   Packet p = d.head;
-  FlowKey key = fragment_key(p, &forward);
   const Piece& first = d.pieces.front();
-  Transport none;
+  // Ports and the first bytes of payload stand in the first fragment, where that came. The flow stays one of its own.
+  Transport t;
+  auto begins = std::find_if(d.pieces.begin(), d.pieces.end(), [](const Piece& x) { return x.offset == 0 && x.len > 0; });
+  if (begins != d.pieces.end()) {
+    p.protocol = d.protocol;
+    p.payload = d.bytes.data() + begins->at;
+    p.payload_cap = begins->len;
+    p.payload_len = std::max(begins->len, d.total);
+    p.snapped = true;
+    read_transport(p, t, false);
+  }
+  FlowKey key = fragment_key(p, &forward);
+  if (t.has_ports) {
+    key.port_a = forward ? t.sport : t.dport;
+    key.port_b = forward ? t.dport : t.sport;
+  }
   Flow* f = flows_.create(key, flows_.hash(key));
-  begin(*f, p, none, forward, first.packet, first.time, first.clock);
+  begin(*f, p, t, forward, first.packet, first.time, first.clock);
+  delete f->tcp;
+  f->tcp = nullptr;
   f->fragment = true;
   for (int i = 0; i < d.oddities.count; i++) {
     const Oddity& o = d.oddities.at[i];
     f->note(o.name, first.packet, first.time, o.offset, o.needed, o.had);
   }
   p.oddities.count = 0;
-  count(*f, 0, p, none, first.packet, first.time, first.clock, &d.pieces);
+  int side = forward == f->side0_forward ? 0 : 1;
+  count(*f, side, p, t, first.packet, first.time, first.clock, &d.pieces);
+  if (t.kind == Kind::udp && t.whole) {
+    p.reassembled = true;
+    datagram(*f, side, t, p, begins->packet, begins->time);
+  }
   flows_.touch(f);
   close(f, reason);
 }
@@ -286,7 +302,7 @@ std::string Engine::describe(const Flow& f) const {
   s += '\t';
   s += address_text(destination);
   s += '\t';
-  if (f.fragment) {
+  if (f.fragment && !f.ports) {
   } else if (f.kind == Kind::icmp || f.kind == Kind::icmp6) {
     s += community_id_icmp(source, destination, f.key.protocol, f.icmp_type, f.icmp_code);
   } else {
@@ -330,7 +346,7 @@ void Engine::open(Flow& f) {
 
 void Engine::data(Flow& f, int side, const uint8_t* p, uint32_t len, bool in_window, uint64_t packet, int64_t time) {
   uint64_t stream = f.tcp->half[side].stream;
-  if (f.stopped[side] || stream + len <= f.skip_to[side]) return;
+  if (f.stopped[side] || stream + len < f.skip_to[side]) return;  // the packet that completes a skip is told, empty or not
   if (!f.opened) open(f);
   if (stream < f.skip_to[side]) {
     auto skip = static_cast<uint32_t>(f.skip_to[side] - stream);

@@ -21,8 +21,7 @@ void Survey::tick(IndexRow& row) {
     high_water_ = row.time;
   } else if (row.time < high_water_ - kStepBack) {
     high_water_ = row.time;
-    row.flags |= kTimeStep;
-    time_steps++;
+    if (time_steps++ == 0) first_step_packet = account.read, first_step_time = row.time;
   } else if (row.time > high_water_) {
     clock += static_cast<uint64_t>(row.time - high_water_);
     high_water_ = row.time;

@@ -251,10 +251,6 @@ void Reassembly::payload(Flow& f, int side, const Transport& t, bool in_window, 
   Half &h = f.tcp->half[side], &peer = f.tcp->half[1 - side];
   uint32_t seq = t.seq + (t.flags & SYN ? 1 : 0), len = t.data_len, have = std::min(t.data_cap, t.data_len);
   const uint8_t* p = t.data;
-  if (!h.synced) {
-    h.synced = true;
-    h.next = h.highest = seq;
-  }
   uint32_t end = seq + len;
   if (h.fin_seen && seq_diff(end, h.fin_seq) > 0 && !(t.flags & FIN)) f.note(Anomaly::tcp_data_after_fin, packet, time, 4, h.fin_seq, end);
   if (h.fin_done) {
@@ -354,9 +350,9 @@ void Reassembly::segment(Flow& f, int side, const Transport& t, bool in_window, 
   if (t.flags & ACK) acknowledge(f, side, t.ack);
   Half& h = f.tcp->half[side];
   if (!(t.flags & RST)) {  // what a RST carries is a diagnosis, not stream data (RFC 9293 §3.5.2)
-    if (!h.synced) {
+    if (!h.synced) {  // picked up in the middle; a single byte there is a keep-alive's (RFC 9293 §3.8.4), not the stream's
       h.synced = true;
-      h.next = h.highest = t.seq;
+      h.next = h.highest = t.seq + (t.data_len == 1 && !(t.flags & SYN) ? 1 : 0);
     }
     if (t.data_len || t.flags & FIN) payload(f, side, t, in_window, packet, time);
     drain(f, side);

@@ -246,6 +246,22 @@ LinkResult link_layer(uint32_t linktype, Cursor& c, Packet& out) {
     case 6: return skip_then(c, 14, Layer::llc);              // Token Ring without source routes
     case 10: return skip_then(c, 13, Layer::llc);             // FDDI
     case 8: return skip_then(c, 16, Layer::ip_any);           // SLIP with direction byte and compressed header room
+    case 7: case 129: {  // ARCnet (RFC 1051, 1201): the protocol is one byte; Linux puts two bytes before it
+      uint32_t kind_at = linktype == 7 ? 2 : 4;
+      if (!c.has(kind_at + 1)) return cut(kind_at + 1);
+      uint32_t kind = c.p[kind_at];
+      if (kind == 240 || kind == 241) {  // RFC 1051: no fragmentation header
+        c.take(kind_at + 1);
+        return kind == 240 ? at(Layer::ipv4) : at(Layer::ethertype, 0x0806);
+      }
+      if (kind != 212 && kind != 213 && kind != 196) return out.frame_type = 0x70000 | kind, at(Layer::done);
+      bool exception = c.has(kind_at + 2) && c.p[kind_at + 1] == 0xff;
+      uint32_t header = kind_at + 1 + (exception ? 7 : 3);
+      if (!c.has(header)) return cut(header);
+      if (!exception && c.p[kind_at + 1] != 0) return out.frame_type = 0x70000 | kind, at(Layer::done);  // a link-layer fragment
+      c.take(header);
+      return kind == 212 ? at(Layer::ipv4) : kind == 196 ? at(Layer::ipv6) : at(Layer::ethertype, 0x0806);
+    }
     case 109: return skip_then(c, 12, Layer::ip_any);         // ENC (OpenBSD IPsec)
     case 138: {                                               // IP over FireWire (RFC 2734)
       if (!c.has(18)) return cut(18);

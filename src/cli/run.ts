@@ -3,8 +3,10 @@ import { Command, CommanderError } from "commander";
 import { ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
 import { analyzeCommand } from "./analyze.js";
-
-export const EXIT = { done: 0, failed: 1, usage: 2, damaged: 3 } as const;
+import { captureCommands } from "./captures.js";
+import { EXIT } from "./exit.js";
+import { extractCommand } from "./extract.js";
+import { queryCommand } from "./query.js";
 
 export async function run(args: string[]): Promise<number> {
   const program = new Command("threatflow");
@@ -17,6 +19,9 @@ export async function run(args: string[]): Promise<number> {
   analyzeCommand(program, (s) => {
     status = Math.max(status, s);
   });
+  queryCommand(program);
+  extractCommand(program);
+  captureCommands(program);
   try {
     await program.parseAsync(args, { from: "user" });
     return status;

@@ -39,6 +39,8 @@ export interface NativeSummary {
   maxTime: bigint;
   clock: bigint;
   timeSteps: number;
+  firstStepPacket: number;
+  firstStepTime: bigint;
   fragmentLimit: number;
   brokenRecords: number;
   brokenBytes: number;

@@ -1,6 +1,7 @@
 /** The record of a closed flow, from the native side's columns. */
 import type { At, EndCause } from "../decoders/contract.js";
 import { COLUMNS, column as c } from "../engine/native.js";
+import { some } from "../records/envelope.js";
 import type { Flow } from "./flow.js";
 
 /** Endpoint states, in the order of native/flow/flow.h. */
@@ -72,7 +73,7 @@ export function flowBody(table: Float64Array, row: number, flow: Flow, history: 
       ? {
           state: connState(own("state", 0), own("state", 1)),
           history: o ? swapCase(history) : history,
-          flags: { source: flagNames(own("flags", 0)), destination: flagNames(own("flags", 1)) },
+          flags: some({ source: flagNames(own("flags", 0)), destination: flagNames(own("flags", 1)) }),
           rtt: known(table[b + c.rtt]),
           retransmits: own("retransmits", 0) + own("retransmits", 1),
           out_of_order: own("outOfOrder", 0) + own("outOfOrder", 1),

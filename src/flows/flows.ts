@@ -6,6 +6,8 @@ import { setQuoted } from "../decoders/quoted.js";
 import type { Batch, Engine } from "../engine/engine.js";
 import { COLUMNS, column, EVENT, EVENT_WORDS, NO_FLOW, nativeAnomalies } from "../engine/native.js";
 import { envelope, type Observer } from "../records/envelope.js";
+import { DigestBuilder } from "../records/digest.js";
+import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
 import { type AnomalyCount, END_REASONS, Flow, FlowInfo } from "./flow.js";
@@ -35,6 +37,7 @@ export class Flows {
   private readonly parts: Parts;
   private readonly options: FlowsOptions;
   private readonly loose = new Map<string, AnomalyCount>();
+  readonly digest = new DigestBuilder();
   /** Exceptions of decoders: our bugs. They cost their flow, never the run. */
   exceptions = 0;
   firstException: unknown;
@@ -243,9 +246,12 @@ export class Flows {
     const e: Emission = { dataset: "flow", at: times.at, side: 0, stream: 0, body: flowBody(table, row, flow, text.slice(tab + 1), cause), anomalies: names };
     this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times), { at: times.at, side: 0, stream: 0, index: 0, seed: flow.info.seed, whole: true });
     if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
+    const b = row * COLUMNS;
+    this.digest.flow(flow.info.address(0), table[b + column.bytes0], flow.info.address(1), table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
   }
 
   private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {
+    this.digest.anomaly(name, a.count);
     const body = {
       anomaly: { name, layer: anomalyLayer(name), count: a.count, offset: a.offset, needed_bytes: a.needed || undefined, had_bytes: a.had || undefined },
     };

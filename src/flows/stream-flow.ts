@@ -91,7 +91,7 @@ export class StreamFlow {
     // Each side ends, the client's first: who waits for the other learns that nothing more will come.
     for (const side of [this.flow.flip, 1 - this.flow.flip]) {
       const h = this.halves[side];
-      if (this.session && !h.ended) this.sideEnd(side, h.last.packet ? h.last : at);
+      if (this.session && !h.ended) this.sideEnd(side, at);
     }
     this.session?.end(cause, at);
     this.finish();

@@ -12,6 +12,7 @@ import type { Source } from "../ingest/source.js";
 import { survey } from "../ingest/survey.js";
 import { decodeShard, type ShardJob, type ShardResult } from "../pipeline.js";
 import { type Accounting, accountingOf, captureEmission, fileAnomalies, firstAt, lastAt } from "../records/capture-record.js";
+import { type Digest, DigestBuilder } from "../records/digest.js";
 import { envelope, type Observer } from "../records/envelope.js";
 import { linktypeName } from "../records/protocols.js";
 import { TextNotes, wireText } from "../records/text.js";
@@ -59,11 +60,18 @@ export interface Summary {
   set_aside: SetAsideShard[];
   limits: Record<string, number>;
   refused_documents: number;
+  /** The first exception of a decoder, where there was one: a bug of ours. */
+  firstException?: string;
   damage?: { truncated_at?: number; broken_records?: number; broken_bytes?: number; notes?: string[] };
   already_imported?: boolean;
 }
 
-export async function analyze(r: AnalyzeRequest): Promise<Summary> {
+export interface Analyzed {
+  summary: Summary;
+  digest: Digest;
+}
+
+export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
   const begun = performance.now();
   const { source, run } = r;
   let work: string;
@@ -108,9 +116,12 @@ export async function analyze(r: AnalyzeRequest): Promise<Summary> {
     );
     const runs = [...outcomes.flatMap((o) => ("runs" in o ? o.runs : [])), ...captureRuns(s, accounting, source, captureId)];
     r.progress?.({ stage: "write", done: 0, total: 1 });
-    const records = await write(r.sinks, runs);
+    const records = await write(r.sinks, runs, captureId);
     r.progress?.({ stage: "write", done: 1, total: 1 });
-    return summary(source, captureId, s, accounting, records, setAside, outcomes, (performance.now() - begun) / 1000);
+    const digest = new DigestBuilder();
+    for (const o of outcomes) if ("result" in o) digest.merge(o.result.digest);
+    for (const a of fileAnomalies(s)) digest.anomaly(a.name, a.count);
+    return { summary: summary(source, captureId, s, accounting, records, setAside, outcomes, (performance.now() - begun) / 1000), digest: digest.result() };
   } finally {
     index.close();
     rmSync(work, { recursive: true, force: true });
@@ -180,16 +191,17 @@ function captureRuns(s: NativeSummary, accounting: Accounting, source: Source, c
   add(capture, 0);
   fileAnomalies(s).forEach((a, i) => {
     const body = { anomaly: { name: a.name, layer: anomalyLayer(a.name), count: a.count, offset: a.offset, needed_bytes: a.needed } };
-    add({ dataset: "anomaly", at: lastAt(s), side: 0, stream: 0, body, anomalies: [a.name] }, 0x80000000 + i);
+    add({ dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [a.name] }, 0x80000000 + i);
   });
   return parts.seal(captureId);
 }
 
-async function write(sinks: readonly Sink[], runs: readonly StoredRun[]): Promise<Record<string, number>> {
+async function write(sinks: readonly Sink[], runs: readonly StoredRun[], captureId: string): Promise<Record<string, number>> {
   const byDataset = Map.groupBy(runs, (x) => x.dataset);
   const records: Record<string, number> = {};
   for (const dataset of [...byDataset.keys()].sort()) records[dataset] = (byDataset.get(dataset) as StoredRun[]).reduce((a, x) => a + x.count, 0);
   try {
+    for (const sink of sinks) sink.begin?.(captureId);
     for (const sink of sinks) for (const [dataset, list] of byDataset) await sink.dataset(dataset, list);
     for (const sink of sinks) await sink.commit();
   } catch (error) {
@@ -239,6 +251,7 @@ function summary(
     set_aside: setAside,
     limits,
     refused_documents: 0,
+    firstException: outcomes.flatMap((o) => ("result" in o ? [o.result.firstException] : [])).find((x) => x !== undefined),
     damage: damaged
       ? {
           truncated_at: s.truncated ? s.truncatedAt : undefined,

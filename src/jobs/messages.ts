@@ -15,6 +15,7 @@ export type ToWorker = { type: "shard"; id: number; task: ShardTask } | { type: 
 export interface RunFile {
   dataset: string;
   count: number;
+  longest: number;
   text: string;
   keys: string;
 }

@@ -52,9 +52,9 @@ export class Pool {
 
   private dispatch(): void {
     while (this.queue.length) {
-      let w = this.workers.find((x) => !x.busy);
+      let w = this.workers.find((x) => !x.busy && !x.child.killed);
       if (!w) {
-        if (this.workers.length >= this.size) return;
+        if (this.workers.filter((x) => !x.child.killed).length >= this.size) return;
         w = this.spawn();
       }
       const p = this.queue.shift() as Pending;
@@ -65,9 +65,17 @@ export class Pool {
         (captureId) => {
           if (owner.busy === p) this.send(owner, { type: "capture-id", id: p.id, captureId });
         },
-        () => undefined,
+        (why: unknown) => this.drop(owner, p, why),
       );
     }
+  }
+
+  /** The capture turned out not to be wanted: its shards end, their process with them. */
+  private drop(w: Worker, p: Pending, why: unknown): void {
+    p.reject(why);
+    if (w.busy !== p) return;
+    w.busy = undefined;
+    w.child.kill("SIGKILL");
   }
 
   private send(w: Worker, m: ToWorker): void {
@@ -101,7 +109,8 @@ export class Pool {
   }
 
   private died(w: Worker, how: string): void {
-    this.workers.splice(this.workers.indexOf(w), 1);
+    const place = this.workers.indexOf(w);
+    if (place >= 0) this.workers.splice(place, 1);
     const p = w.busy;
     if (this.closed) {
       p?.reject(new ThreatflowError("CANCELLED", "cancelled"));

@@ -7,7 +7,7 @@ import { decodeShard } from "../pipeline.js";
 import type { FromWorker, RunFile, ShardTask, ToWorker } from "./messages.js";
 
 const send = (m: FromWorker): void => {
-  process.send?.(m);
+  process.send?.(m, undefined, undefined, () => undefined); // the pool may be gone already
 };
 const captureIds = new Map<number, (id: string) => void>();
 
@@ -29,7 +29,7 @@ async function shard(id: number, task: ShardTask): Promise<void> {
         } catch (error) {
           throw systemError(error, base);
         }
-        runs.push({ dataset: run.dataset, count: run.count, text: `${base}.text`, keys: `${base}.keys` });
+        runs.push({ dataset: run.dataset, count: run.count, longest: run.longest, text: `${base}.text`, keys: `${base}.keys` });
       },
       (packets) => {
         crashForTests(job.shard, packets);

@@ -80,6 +80,7 @@ export function captureEmission(s: NativeSummary, accounting: Accounting, bytes:
 }
 
 export interface FileAnomaly {
+  at: At;
   name: string;
   count: number;
   offset?: number;
@@ -88,7 +89,8 @@ export interface FileAnomaly {
 /** What the survey found odd in the file itself. */
 export function fileAnomalies(s: NativeSummary): FileAnomaly[] {
   const out: FileAnomaly[] = [];
-  if (s.brokenRecords) out.push({ name: "capture-record-broken", count: s.brokenRecords, offset: s.firstBroken, needed: s.brokenBytes });
-  if (s.truncated) out.push({ name: "capture-truncated", count: 1, offset: s.truncatedAt });
+  if (s.brokenRecords) out.push({ at: lastAt(s), name: "capture-record-broken", count: s.brokenRecords, offset: s.firstBroken, needed: s.brokenBytes });
+  if (s.truncated) out.push({ at: lastAt(s), name: "capture-truncated", count: 1, offset: s.truncatedAt });
+  if (s.timeSteps) out.push({ at: nanos(s.firstStepTime, s.firstStepPacket), name: "time-step", count: s.timeSteps });
   return out;
 }

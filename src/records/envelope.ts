@@ -1,7 +1,7 @@
 /** The envelope of every record, filled in one place: when, who, whom, which flow, which packet, stable ids. */
 import type { At, Emission } from "../decoders/contract.js";
 import type { Flow } from "../flows/flow.js";
-import { nanosBetween, timestampAt } from "./time.js";
+import { before, nanosBetween, timestampAt } from "./time.js";
 import { protocolName } from "./protocols.js";
 
 export const ECS_VERSION = "9.4.0";
@@ -37,6 +37,12 @@ interface SharedBody {
   network?: object;
 }
 
+/** The group, or undefined where nothing in it is known: a field that is not known is absent. */
+export function some<T extends object>(group: T): T | undefined {
+  for (const k in group) if (group[k] !== undefined) return group;
+  return undefined;
+}
+
 /** Sorted and unique; undefined where nothing is known. */
 export function sorted(values: readonly (string | undefined)[]): string[] | undefined {
   const out: string[] = [];
@@ -47,8 +53,9 @@ export function sorted(values: readonly (string | undefined)[]): string[] | unde
 const bytewise = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export function envelope(e: Emission, flow: Flow | undefined, observer: Observer | undefined, event?: { start: At; end: At }): object {
-  const start = event?.start ?? e.at;
-  const end = event?.end ?? e.until ?? e.at;
+  let start = event?.start ?? e.at;
+  let end = event?.end ?? e.until ?? e.at;
+  if (before(end, start)) [start, end] = [end, start]; // an answer's packet can carry an earlier time than its question's
   const { flow: flowBody, threatflow: own, source: sourceBody, destination: destinationBody, network: networkBody, ...body } = e.body as SharedBody;
   const startText = timestampAt(start);
   const at = start === e.at ? startText : timestampAt(e.at);
@@ -81,11 +88,11 @@ export function envelope(e: Emission, flow: Flow | undefined, observer: Observer
     ecs: { version: ECS_VERSION },
     observer: observer ? { ingress: { interface: observer } } : undefined,
     related: ips || e.hosts || e.hashes ? related(ips, e.hosts, e.hashes) : undefined,
-    source: info && flow ? { ip: sourceIp, port: flow.hasPorts ? flow.port(o) : undefined, mac: info.mac(o) || undefined, ...sourceBody } : e.ends?.source,
+    source: info && flow ? { ip: sourceIp, port: flow.hasPorts ? flow.port(o) : undefined, mac: info.mac(o) || undefined, ...sourceBody } : e.ends?.source && some(e.ends.source),
     destination:
       info && flow
         ? { ip: destinationIp, port: flow.hasPorts ? flow.port(1 - o) : undefined, mac: info.mac(1 - o) || undefined, ...destinationBody }
-        : e.ends?.destination,
+        : e.ends?.destination && some(e.ends.destination),
     network: flow ? network(flow, networkBody) : networkBody,
     ...body,
   };

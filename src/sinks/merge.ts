@@ -5,6 +5,7 @@ import { layout } from "../engine/native.js";
 export interface StoredRun {
   dataset: string;
   count: number;
+  longest: number;
   /** In memory, or paths of files that hold the same. */
   text: Buffer | string;
   keys: Buffer | string;

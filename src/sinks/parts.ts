@@ -11,6 +11,8 @@ export const PART_BYTES = 24 << 20;
 export interface Run {
   dataset: string;
   count: number;
+  /** Bytes of the longest line. */
+  longest: number;
   /** Lines in order, and 40 bytes of key for each (native/engine/part.h). */
   text: Buffer;
   keys: Buffer;
@@ -24,6 +26,7 @@ class Part {
   words = new Uint32Array(this.rows.buffer, this.rows.byteOffset, this.rows.length / 4);
   used = 0;
   count = 0;
+  longest = 0;
   constructor(dataset: string) {
     this.dataset = dataset;
   }
@@ -78,6 +81,7 @@ export class Parts {
     part.used += part.text.utf8Write(json, start);
     part.text[part.used++] = 10;
     this.bytes += part.used - start;
+    part.longest = Math.max(part.longest, part.used - start);
     this.counts[dataset] = (this.counts[dataset] ?? 0) + 1;
     const d = part.count * ROW_DOUBLES;
     const w = part.count * ROW_WORDS;
@@ -112,9 +116,10 @@ export class Parts {
       const text = Buffer.allocUnsafe(part.used);
       const keys = Buffer.allocUnsafe(part.count * layout.keyBytes);
       addon.sealPart(part.rows, part.count, part.text.subarray(0, part.used), captureId, part.dataset, text, keys);
-      runs.push({ dataset: part.dataset, count: part.count, text, keys });
+      runs.push({ dataset: part.dataset, count: part.count, longest: part.longest, text, keys });
       part.count = 0;
       part.used = 0;
+      part.longest = 0;
     }
     this.bytes = 0;
     return runs;

@@ -3,6 +3,8 @@ import type { StoredRun } from "./merge.js";
 
 export interface Sink {
   readonly name: string;
+  /** Tells the id of the capture whose records come. */
+  begin?(captureId: string): void;
   /** Takes all records of one dataset of the capture as sorted runs; nothing is visible before `commit`. */
   dataset(dataset: string, runs: readonly StoredRun[]): Promise<void>;
   /** Everything is there: make it visible at once. */

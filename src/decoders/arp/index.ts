@@ -31,6 +31,7 @@ export function arp(bytes: Uint8Array, at: At, emit: Emit): void {
   }
   const ip4 = protocol === 0x0800 && protocolSize === 4;
   const mac6 = hardwareSize === 6;
+  const known = mac6 && targetMac.some((b) => b !== 0);
   const anomalies = ip4 && mac6 ? [] : ["arp-addresses-unusual"];
   const sender = ip4 ? ipText(senderIp) : undefined;
   const target = ip4 ? ipText(targetIp) : undefined;
@@ -42,8 +43,8 @@ export function arp(bytes: Uint8Array, at: At, emit: Emit): void {
     body: {
       arp: {
         op_code: OPERATIONS[operation] ?? String(operation),
-        sender: { mac: mac6 ? macText(senderMac) : undefined, ip: sender },
-        target: { mac: mac6 && targetMac.some((b) => b !== 0) ? macText(targetMac) : undefined, ip: target },
+        sender: mac6 || sender ? { mac: mac6 ? macText(senderMac) : undefined, ip: sender } : undefined,
+        target: known || target ? { mac: known ? macText(targetMac) : undefined, ip: target } : undefined,
       },
     },
     ips: [sender, target],

@@ -5,6 +5,7 @@ import { Transactions } from "./state.js";
 
 const PORTS = [53, 5353, 5355];
 const MDNS = 5353;
+const NETBIOS = 137;
 
 /** A header that makes sense: known opcode, small counts, the reserved bit mostly zero. */
 function plausible(b: Uint8Array): boolean {
@@ -97,6 +98,7 @@ export const dns: Decoder = {
     "dns-waiting-limit": "More than 4,096 unanswered queries in one flow.",
   },
   probe(bytes, view) {
+    if (view.clientPort === NETBIOS || view.serverPort === NETBIOS) return NO; // the name service of RFC 1002 has the same header
     const hinted = PORTS.includes(view.clientPort) || PORTS.includes(view.serverPort);
     if (view.transport === "udp") return judge(bytes, hinted);
     if (bytes.length < 14) return hinted && bytes.length > 0 ? { sure: "unsure" } : NO;

@@ -28,8 +28,9 @@ export function headEnd(b: Uint8Array, from: number): number {
   for (let i = Math.max(0, from); ; i++) {
     i = b.indexOf(LF, i);
     if (i < 0) return -1;
-    if (b[i + 1] === LF) return i + 2;
-    if (b[i + 1] === CR && b[i + 2] === LF) return i + 3;
+    let j = i + 1;
+    while (b[j] === CR) j++; // one CR, or as many as somebody thought of
+    if (b[j] === LF) return j + 1;
   }
 }
 
@@ -59,7 +60,8 @@ export function parseHead(b: Uint8Array, end: number, request: boolean): Head | 
 }
 
 function trimRight(b: Uint8Array, from: number, to: number): number {
-  return to > from && b[to - 1] === CR ? to - 1 : to;
+  while (to > from && b[to - 1] === CR) to--;
+  return to;
 }
 
 function note(head: { anomalies: string[] }, name: string): void {

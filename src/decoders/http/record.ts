@@ -92,7 +92,7 @@ export function urlOf(method: string | undefined, target: string, host: string |
     domain: a.domain,
     port: a.port,
     path,
-    query: mark >= 0 ? bare.slice(mark + 1) : undefined,
+    query: mark >= 0 ? bare.slice(mark + 1) || undefined : undefined,
   };
 }
 

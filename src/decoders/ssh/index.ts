@@ -52,7 +52,10 @@ class Ssh implements Session {
     }
     if (end > MAX_BANNER) this.note("ssh-banner-too-long");
     const notes = new TextNotes();
-    d.version = wireText(bytes.subarray(0, Math.min(end, MAX_BANNER)), MAX_BANNER, notes).replace(/\r$/, "");
+    const line = bytes.subarray(0, Math.min(end, MAX_BANNER));
+    const nul = line.indexOf(0); // RFC 4253 §4.2: the null character must not be sent
+    if (nul >= 0) this.note("ssh-banner-nul");
+    d.version = wireText(nul >= 0 ? line.subarray(0, nul) : line, MAX_BANNER, notes).replace(/\r$/, "");
     for (const n of notes.names()) this.note(n);
     d.last = at(Math.max(0, end - 1));
     if (eol < 0) return this.leave(side, "not-this-protocol");
@@ -144,6 +147,7 @@ export const ssh: Decoder = {
   datasets: ["ssh"],
   anomalies: {
     "ssh-banner-too-long": "An identification string of more than 255 bytes was cut.",
+    "ssh-banner-nul": "An identification string holds a NUL byte; it ends there.",
     "ssh-packet-length-invalid": "A packet length before encryption that cannot be.",
     "ssh-kexinit-malformed": "A name-list of KEXINIT does not fit its packet.",
   },

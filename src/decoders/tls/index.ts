@@ -1,7 +1,7 @@
 /** TLS 1.0–1.3 and SSL 3 (RFC 8446, 5246, 6101): the handshake as far as it is in clear. */
 import { type At, type Decoder, type Emit, type Locate, NO, need, ok, type Progress, type Session, type Side, stop, type Verdict } from "../contract.js";
 import { Cursor } from "../cursor.js";
-import { type ClientHello, clientHello, serverHello, type ServerHello } from "./hello.js";
+import { type ClientHello, clientHello, ja3, serverHello, type ServerHello } from "./hello.js";
 import { body } from "./record.js";
 import { alertName } from "./tables.js";
 import { type Certificate, certificate } from "./x509.js";
@@ -36,6 +36,8 @@ class Tls implements Session {
   private client: ClientHello | undefined;
   private server: ServerHello | undefined;
   private retry: ServerHello | undefined;
+  /** JA3 of the hello that answers a HelloRetryRequest: a search by hash finds it too. */
+  private again: string | undefined;
   private group: number | undefined;
   private keyExchange = false;
   private first: { at: At; side: Side; stream: number } | undefined;
@@ -136,7 +138,7 @@ class Tls implements Session {
         this.client = hello;
         this.anomalies.push(...hello.anomalies, ...hello.notes.names());
         this.place(0, at, stream);
-      }
+      } else this.again = ja3(hello);
     } else if (side === 1 && type === 2) {
       const hello = serverHello(m);
       if (!hello) this.note("tls-hello-malformed", at);
@@ -232,7 +234,7 @@ class Tls implements Session {
     const { at, side, stream } = this.first;
     const until = later(c.last, s.last) ?? at;
     const outcome = established ? "success" : c.fatal || s.fatal ? "failure" : "unknown";
-    this.emit.record({ dataset: "tls", at, side, stream, until, ...b, outcome, anomalies: this.anomalies });
+    this.emit.record({ dataset: "tls", at, side, stream, until, ...b, hashes: [...b.hashes, this.again], outcome, anomalies: this.anomalies });
   }
 }
 

@@ -1,0 +1,72 @@
+/**
+ * Runs every capture under $CORPUS: no exception, no hang, an exit that has a name, the accounting identity. With L1=1 also the same bytes
+ * for shards 1, 2, 3, 8 × windows 64 KiB, 4 MiB.
+ */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { ThreatflowError } from "../dist/errors.js";
+import { validateLine } from "../dist/records/validator.js";
+import { decode } from "../test/support/decode.ts";
+
+const CORPUS = process.env.CORPUS ?? join(import.meta.dirname, "..", "..", "shared", "pcaps");
+if (!existsSync(CORPUS)) {
+  console.log(`corpus: skipped, no folder ${CORPUS} (set CORPUS)`);
+  process.exit(0);
+}
+const NOT_CAPTURES = /\.(csv|md|txt|json|yaml|out|test)$/i;
+function* walk(dir: string): Generator<string> {
+  for (const name of readdirSync(dir).sort()) {
+    const path = join(dir, name);
+    if (statSync(path).isDirectory()) {
+      if (!(dir === CORPUS && name === "expected")) yield* walk(path);
+    } else if (!NOT_CAPTURES.test(name)) yield path;
+  }
+}
+
+const only = process.env.ONLY ? new RegExp(process.env.ONLY) : undefined;
+let files = 0;
+let refused = 0;
+const problems: string[] = [];
+const exceptions = new Map<string, number>();
+const problem = (file: string, what: string): void => {
+  problems.push(`${relative(CORPUS, file)}: ${what}`);
+};
+
+for (const file of walk(CORPUS)) {
+  if (only && !only.test(file)) continue;
+  files++;
+  const begun = performance.now();
+  try {
+    const base = await decode(file, { shards: 1, windowBytes: 1 << 20 });
+    const seconds = (performance.now() - begun) / 1000;
+    if (seconds > 10 && statSync(file).size < 16 << 20) problem(file, `took ${seconds.toFixed(1)} s`);
+    const a = base.summary.accounting;
+    const sum = a.decoded + a.filtered + a.duplicate + Object.values(a.undecodable).reduce((x, y) => x + y, 0);
+    if (a.read !== sum || a.decoded < 0 || a.read !== base.summary.capture.packets) problem(file, `accounting ${JSON.stringify(a)}`);
+    if (base.summary.limits["decoder-exceptions"]) problem(file, `${base.summary.limits["decoder-exceptions"]} decoder exceptions: ${base.summary.firstException ?? ""}`);
+    for (const [dataset, text] of base.text)
+      for (const line of text.split("\n")) {
+        if (!line) continue;
+        const wrong = validateLine(dataset, line);
+        if (wrong) {
+          problem(file, `${dataset}: ${wrong}`);
+          break;
+        }
+      }
+    if (process.env.L1) {
+      for (const shards of [1, 2, 3, 8])
+        for (const windowBytes of [64 << 10, 4 << 20]) {
+          const again = await decode(file, { shards, windowBytes });
+          for (const dataset of new Set([...base.text.keys(), ...again.text.keys()]))
+            if (base.text.get(dataset) !== again.text.get(dataset)) problem(file, `L1: ${dataset} differs with ${shards} shards, window ${windowBytes}`);
+        }
+    }
+  } catch (error) {
+    if (error instanceof ThreatflowError && error.code !== "INTERNAL") refused++;
+    else problem(file, String((error as Error).stack ?? error));
+  }
+}
+for (const p of problems.slice(0, Number(process.env.MOST ?? 60))) console.log(p);
+for (const [e, n] of exceptions) console.log(n, e);
+console.log(`corpus: ${files} files, ${files - refused} decoded, ${refused} refused with a named error, ${problems.length} problems`);
+process.exit(problems.length ? 1 : 0);

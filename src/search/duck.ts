@@ -1,0 +1,23 @@
+/** An in-memory DuckDB that reads Parquet files: no lock between processes, no extension loaded from outside. */
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+
+const MEMORY = "256MB";
+
+export async function openDuck(spill: string): Promise<{ connection: DuckDBConnection; close(): void }> {
+  const instance = await DuckDBInstance.create(":memory:", {
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    memory_limit: MEMORY,
+    threads: "2",
+    preserve_insertion_order: "false",
+    temp_directory: spill,
+  });
+  const connection = await instance.connect();
+  return {
+    connection,
+    close() {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}

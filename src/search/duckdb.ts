@@ -1,0 +1,83 @@
+/** Search over the embedded store. */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { quoteText } from "../records/columns.js";
+import { DATASETS } from "../records/fields.js";
+import { openDuck } from "./duck.js";
+import { parseQuery } from "./kql.js";
+import type { Question, Search, TopValue } from "./search.js";
+import { plainColumn, whereOf } from "./sql.js";
+
+const ORDER = '"@timestamp", "threatflow.packet", "event.id"';
+
+export async function duckSearch(dataDir: string): Promise<Search> {
+  const spill = join(dataDir, ".tmp");
+  mkdirSync(spill, { recursive: true });
+  const { connection, close } = await openDuck(spill);
+  return new DuckSearch(dataDir, connection, close);
+}
+
+class DuckSearch implements Search {
+  private readonly dataDir: string;
+  private readonly connection: DuckDBConnection;
+  readonly close: () => void;
+  constructor(dataDir: string, connection: DuckDBConnection, close: () => void) {
+    this.dataDir = dataDir;
+    this.connection = connection;
+    this.close = close;
+  }
+
+  private files(q: Question): string[] {
+    const datasets = q.datasets.length ? q.datasets : DATASETS;
+    return datasets.flatMap((d) => {
+      const dir = join(this.dataDir, "records", d);
+      if (!existsSync(dir)) return [];
+      return readdirSync(dir)
+        .filter((n) => n.endsWith(".parquet") && !n.startsWith(".") && (!q.captures || q.captures.includes(n.slice(0, -8))))
+        .sort()
+        .map((n) => join(dir, n));
+    });
+  }
+
+  /** FROM and WHERE; undefined where there are no records at all. */
+  private async source(q: Question): Promise<string | undefined> {
+    const parsed = parseQuery(q.query);
+    const files = this.files(q);
+    if (files.length === 0) {
+      whereOf(parsed, new Set()); // a wrong question is wrong even where there is nothing to ask
+      return undefined;
+    }
+    const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
+    const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
+    const columns = new Set(reader.getRows().map((r) => String(r[0])));
+    return `FROM ${from} WHERE ${whereOf(parsed, columns)}`;
+  }
+
+  async count(q: Question): Promise<number> {
+    const source = await this.source(q);
+    if (!source) return 0;
+    const reader = await this.connection.runAndReadAll(`SELECT count(*) ${source}`);
+    return Number(reader.getRows()[0][0]);
+  }
+
+  async *records(q: Question): AsyncGenerator<string> {
+    const source = await this.source(q);
+    if (!source) return;
+    const order = q.sort ? `${plainColumn(q.sort.field).column} ${q.sort.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}` : ORDER;
+    const limit = Number.isFinite(q.limit) ? `LIMIT ${q.limit}` : "";
+    const result = await this.connection.stream(`SELECT _record ${source} ORDER BY ${order} ${limit} OFFSET ${q.from ?? 0}`);
+    for await (const rows of result.yieldRowsJs()) for (const r of rows) yield String(r[0]);
+  }
+
+  async top(q: Question, name: string): Promise<TopValue[]> {
+    const source = await this.source(q);
+    if (!source) return [];
+    const { field, column } = plainColumn(name);
+    const value = field.list ? `unnest(${column})` : column;
+    const reader = await this.connection.runAndReadAll(
+      `SELECT v::VARCHAR, count(*) AS n FROM (SELECT ${value} AS v ${source}) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT ${q.limit}`,
+    );
+    return reader.getRows().map((r) => ({ value: String(r[0]), count: Number(r[1]) }));
+  }
+}

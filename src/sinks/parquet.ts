@@ -1,0 +1,69 @@
+/** The embedded store: one immutable Parquet file per capture and dataset, `DIR/records/<dataset>/<capture>.parquet`, written by DuckDB. */
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { systemError, ThreatflowError } from "../errors.js";
+import { ADDRESS_MACROS, quoteText, selectList, structureOf } from "../records/columns.js";
+import { DATASETS } from "../records/fields.js";
+import { openDuck } from "../search/duck.js";
+import { writeLines } from "./ndjson.js";
+import type { Sink } from "./sink.js";
+
+/** DuckDB sizes its buffers by the longest line that it is told to expect. */
+const LINE_BYTES = 1 << 20;
+
+export const recordFile = (dataDir: string, dataset: string, captureId: string): string => join(dataDir, "records", dataset, `${captureId}.parquet`);
+
+export function parquetSink(dataDir: string): Sink {
+  let captureId = "";
+  const written: string[] = [];
+  const lines = new Map<string, { path: string; longest: number }>();
+  const hidden = (dataset: string): string => join(dataDir, "records", dataset, `.${captureId}.${process.pid}.part`);
+  return {
+    name: "parquet",
+    begin(id) {
+      captureId = id;
+    },
+    async dataset(dataset, runs) {
+      try {
+        mkdirSync(join(dataDir, "records", dataset), { recursive: true });
+      } catch (error) {
+        throw systemError(error, dataDir);
+      }
+      const path = `${hidden(dataset)}.lines`;
+      lines.set(dataset, { path, longest: Math.max(LINE_BYTES, ...runs.map((r) => r.longest + 1)) });
+      writeLines(path, runs);
+    },
+    async commit() {
+      const duck = await openDuck(join(dataDir, ".tmp"));
+      try {
+        for (const macro of ADDRESS_MACROS) await duck.connection.run(macro);
+        for (const [dataset, { path, longest }] of lines) {
+          written.push(dataset);
+          await duck.connection.run(
+            `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
+               FROM read_csv(${quoteText(path)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${longest})))
+             TO ${quoteText(hidden(dataset))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)`,
+          );
+          rmSync(path, { force: true });
+        }
+      } catch (error) {
+        const text = (error as Error).message;
+        if (/No space left|disk/i.test(text)) throw new ThreatflowError("DISK_FULL", `${dataDir}: no space left for the records`, "free some space and run the same command again");
+        throw error;
+      } finally {
+        duck.close();
+      }
+      for (const dataset of DATASETS) {
+        const target = recordFile(dataDir, dataset, captureId);
+        if (written.includes(dataset)) renameSync(hidden(dataset), target);
+        else rmSync(target, { force: true });
+      }
+    },
+    async abort() {
+      for (const [dataset, { path }] of lines) {
+        rmSync(path, { force: true });
+        rmSync(hidden(dataset), { force: true });
+      }
+    },
+  };
+}

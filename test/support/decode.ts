@@ -1,0 +1,61 @@
+/** Decodes a capture in this process, as tests do: shards, windows and options by choice; records by dataset as text. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DecodeOptions } from "../../dist/config.js";
+import type { Filter } from "../../dist/ingest/filter.js";
+import type { Pool } from "../../dist/jobs/pool.js";
+import type { Summary } from "../../dist/jobs/analyze.js";
+import { analyze } from "../../dist/jobs/analyze.js";
+import { DEFAULT_DECODE } from "../../dist/config.js";
+import { openSource } from "../../dist/ingest/source.js";
+import { merge } from "../../dist/sinks/merge.js";
+
+export interface Decoded {
+  summary: Summary;
+  /** Lines of each dataset. */
+  text: Map<string, string>;
+}
+export interface DecodeChoice {
+  shards?: number;
+  windowBytes?: number;
+  decode?: Partial<DecodeOptions>;
+  filter?: Filter;
+  pool?: Pool;
+}
+
+export async function decode(path: string, choice: DecodeChoice = {}): Promise<Decoded> {
+  const dir = mkdtempSync(join(tmpdir(), "threatflow-test-"));
+  const text = new Map<string, string>();
+  const source = await openSource(path, { spoolDir: dir, quota: 1 << 30 });
+  try {
+    const { summary } = await analyze({
+      source,
+      decode: { ...DEFAULT_DECODE, ...choice.decode },
+      filter: choice.filter,
+      run: { workers: choice.pool ? 2 : 0, shards: choice.shards ?? 1, windowBytes: choice.windowBytes ?? 1 << 20 },
+      sinks: [
+        {
+          name: "memory",
+          dataset: async (dataset, runs) => {
+            text.set(dataset, Buffer.concat([...merge(runs)]).toString());
+          },
+          commit: async () => undefined,
+          abort: async () => undefined,
+        },
+      ],
+      workDir: dir,
+      pool: choice.pool,
+    });
+    return { summary, text };
+  } finally {
+    source.dispose();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+export const recordsOf = (d: Decoded, dataset: string): Record<string, any>[] =>
+  (d.text.get(dataset) ?? "")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));

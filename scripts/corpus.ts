@@ -43,7 +43,8 @@ for (const file of walk(CORPUS)) {
     const a = base.summary.accounting;
     const sum = a.decoded + a.filtered + a.duplicate + Object.values(a.undecodable).reduce((x, y) => x + y, 0);
     if (a.read !== sum || a.decoded < 0 || a.read !== base.summary.capture.packets) problem(file, `accounting ${JSON.stringify(a)}`);
-    if (base.summary.limits["decoder-exceptions"]) problem(file, `${base.summary.limits["decoder-exceptions"]} decoder exceptions: ${base.summary.firstException ?? ""}`);
+    if (base.summary.limits["decoder-exceptions"])
+      problem(file, `${base.summary.limits["decoder-exceptions"]} decoder exceptions: ${base.summary.firstException ?? ""}`);
     for (const [dataset, text] of base.text)
       for (const line of text.split("\n")) {
         if (!line) continue;
@@ -58,7 +59,8 @@ for (const file of walk(CORPUS)) {
         for (const windowBytes of [64 << 10, 4 << 20]) {
           const again = await decode(file, { shards, windowBytes });
           for (const dataset of new Set([...base.text.keys(), ...again.text.keys()]))
-            if (base.text.get(dataset) !== again.text.get(dataset)) problem(file, `L1: ${dataset} differs with ${shards} shards, window ${windowBytes}`);
+            if (base.text.get(dataset) !== again.text.get(dataset))
+              problem(file, `L1: ${dataset} differs with ${shards} shards, window ${windowBytes}`);
         }
     }
   } catch (error) {

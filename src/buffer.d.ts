@@ -1,5 +1,6 @@
 /** Methods of Node's Buffer that its types leave out: each skips the dispatch on an encoding's name. */
 export {};
+
 declare global {
   interface Buffer {
     latin1Slice(start?: number, end?: number): string;

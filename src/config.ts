@@ -25,7 +25,13 @@ export interface DecodeOptions {
   dedupNs: bigint;
   credentials: boolean;
 }
-export const DEFAULT_DECODE: DecodeOptions = { filter: undefined, tcpOverlap: "linux", ipOverlap: "linux", dedupNs: 0n, credentials: false };
+export const DEFAULT_DECODE: DecodeOptions = {
+  filter: undefined,
+  tcpOverlap: "linux",
+  ipOverlap: "linux",
+  dedupNs: 0n,
+  credentials: false,
+};
 
 export interface RunOptions {
   workers: number;

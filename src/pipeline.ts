@@ -69,7 +69,8 @@ export async function decodeShard(
         if (parts.full) await seal();
         if (from < count && took === 0 && engine.batch.rows === 0)
           window.moveTo(Number(view.getBigUint64(from * INDEX_BYTES, true)), view.getUint32(from * INDEX_BYTES + 28, true));
-        else if (from < count) window.ensure(Number(view.getBigUint64(from * INDEX_BYTES, true)), view.getUint32(from * INDEX_BYTES + 28, true));
+        else if (from < count)
+          window.ensure(Number(view.getBigUint64(from * INDEX_BYTES, true)), view.getUint32(from * INDEX_BYTES + 28, true));
       }
       first += count;
       progress?.(first);
@@ -107,7 +108,12 @@ class Window {
     if (caplen > MAX_RECORD_BYTES) throw new ThreatflowError("INTERNAL", `index names a packet of ${caplen} bytes at ${offset}`);
     if (caplen > this.buffer.length) this.buffer = Buffer.allocUnsafe(caplen);
     const got = readFully(this.fd, this.buffer, this.buffer.length, offset);
-    if (got < caplen) throw new ThreatflowError("EVIDENCE_CHANGED", `the capture is shorter than it was: ${caplen} bytes wanted at offset ${offset}, ${got} there`, "do not change a capture while it is analysed");
+    if (got < caplen)
+      throw new ThreatflowError(
+        "EVIDENCE_CHANGED",
+        `the capture is shorter than it was: ${caplen} bytes wanted at offset ${offset}, ${got} there`,
+        "do not change a capture while it is analysed",
+      );
     this.base = offset;
     this.bytes = this.buffer.subarray(0, got);
   }

@@ -41,10 +41,17 @@ export function openCatalog(dataDir: string): Catalog {
     mkdirSync(dataDir, { recursive: true });
     db = new DatabaseSync(join(dataDir, "catalog.sqlite"));
     db.exec("PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000");
-    db.exec("CREATE TABLE IF NOT EXISTS captures (id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, path TEXT, added TEXT NOT NULL, summary TEXT NOT NULL)");
+    db.exec(
+      "CREATE TABLE IF NOT EXISTS captures (id TEXT PRIMARY KEY, key TEXT NOT NULL, name TEXT NOT NULL, path TEXT, added TEXT NOT NULL, summary TEXT NOT NULL)",
+    );
   } catch (error) {
     const e = error as { code?: string; errcode?: number; message: string };
-    if (e.code === "ERR_SQLITE_ERROR") throw new ThreatflowError("NOT_WRITABLE", `${dataDir}: the catalogue cannot be opened: ${e.message}`, "name a data folder that can be written with --data");
+    if (e.code === "ERR_SQLITE_ERROR")
+      throw new ThreatflowError(
+        "NOT_WRITABLE",
+        `${dataDir}: the catalogue cannot be opened: ${e.message}`,
+        "name a data folder that can be written with --data",
+      );
     throw systemError(error, dataDir);
   }
   const entry = (r: Row): CaptureEntry => ({ ...r, path: r.path ?? undefined, summary: JSON.parse(r.summary) as Summary });
@@ -54,7 +61,9 @@ export function openCatalog(dataDir: string): Catalog {
       return row && entry(row);
     },
     resolve(id) {
-      const rows = /^[0-9a-f]{8,64}$/.test(id) ? (db.prepare("SELECT * FROM captures WHERE id LIKE ? LIMIT 2").all(`${id}%`) as unknown as Row[]) : [];
+      const rows = /^[0-9a-f]{8,64}$/.test(id)
+        ? (db.prepare("SELECT * FROM captures WHERE id LIKE ? LIMIT 2").all(`${id}%`) as unknown as Row[])
+        : [];
       if (rows.length === 1) return entry(rows[0]);
       if (rows.length > 1) throw new ThreatflowError("NO_SUCH_CAPTURE", `more than one capture begins with ${id}`, "give more digits");
       throw new ThreatflowError("NO_SUCH_CAPTURE", `there is no capture ${id} here`, "`threatflow captures list` shows them");

@@ -3,11 +3,12 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { type CaptureEntry, type Catalog, openCatalog } from "../catalog/catalog.js";
-import { type DecodeOptions, DEFAULT_SPOOL_QUOTA, defaultRun, type RunOptions, SCHEMA_VERSION } from "../config.js";
+import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, defaultRun, type RunOptions, SCHEMA_VERSION } from "../config.js";
 import { OVERLAP, type OverlapPolicy } from "../engine/native.js";
 import { systemError, ThreatflowError } from "../errors.js";
+import { compressionOf } from "../ingest/compression.js";
 import { type Filter, readFilter } from "../ingest/filter.js";
-import { compressionOf, openSource, readHead } from "../ingest/source.js";
+import { openSource, readHead } from "../ingest/source.js";
 import { type Analyzed, analyze, type Summary } from "../jobs/analyze.js";
 import { Pool } from "../jobs/pool.js";
 import { DATASETS } from "../records/fields.js";
@@ -15,8 +16,8 @@ import { duckSearch } from "../search/duckdb.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
 import { parquetSink } from "../sinks/parquet.js";
 import type { Sink } from "../sinks/sink.js";
-import { keepEvidence } from "./evidence.js";
 import { dataDir } from "./data-dir.js";
+import { keepEvidence } from "./evidence.js";
 import { EXIT } from "./exit.js";
 import { ProgressLine } from "./progress.js";
 import { report } from "./report.js";
@@ -120,7 +121,8 @@ async function each(captures: string[], setup: Setup): Promise<number> {
   const several = files.length > 1 || captures.some((c) => c !== "-" && isDirectory(c));
   let status: number = EXIT.done;
   const total = { captures: 0, failed: 0, packets: 0, records: {} as Record<string, number> };
-  if (several && files.length === 0) throw new ThreatflowError("NOT_A_CAPTURE", `no capture in ${captures.join(", ")}`, "pcap and pcapng are read, plain or as .gz or .zst");
+  if (several && files.length === 0)
+    throw new ThreatflowError("NOT_A_CAPTURE", `no capture in ${captures.join(", ")}`, "pcap and pcapng are read, plain or as .gz or .zst");
   for (const file of files) {
     try {
       const ndjson = flags.ndjson && several ? join(flags.ndjson, basename(file)) : flags.ndjson;
@@ -132,7 +134,9 @@ async function each(captures: string[], setup: Setup): Promise<number> {
     } catch (error) {
       if (!several || signal.aborted) throw signal.aborted ? signal.reason : error;
       const e = error as Error;
-      process.stderr.write(`threatflow: ${e instanceof ThreatflowError ? `${e.message}${e.remedy ? `; ${e.remedy}` : ""}` : `${file}: a bug of ours: ${e.stack}`}\n`);
+      process.stderr.write(
+        `threatflow: ${e instanceof ThreatflowError ? `${e.message}${e.remedy ? `; ${e.remedy}` : ""}` : `${file}: a bug of ours: ${e.stack}`}\n`,
+      );
       if (flags.json) process.stdout.write(`${JSON.stringify({ capture: { name: file }, status: "failed", error: e.message })}\n`);
       total.failed++;
       status = Math.max(status, EXIT.failed);
@@ -145,7 +149,10 @@ async function each(captures: string[], setup: Setup): Promise<number> {
 async function one(file: string, ndjson: string | undefined, setup: Setup): Promise<Summary> {
   const { flags, store, catalog, signal } = setup;
   const progress = new ProgressLine(file === "-" ? "standard input" : basename(file), flags.quiet === true);
-  const source = await openSource(file, { spoolDir: setup.workDir, quota: flags.spoolQuota ? positive(flags.spoolQuota, "--spool-quota") : DEFAULT_SPOOL_QUOTA });
+  const source = await openSource(file, {
+    spoolDir: setup.workDir,
+    quota: flags.spoolQuota ? positive(flags.spoolQuota, "--spool-quota") : DEFAULT_SPOOL_QUOTA,
+  });
   const key = importKey(setup.decode);
   let present: CaptureEntry | undefined;
   const sinks: Sink[] = [];
@@ -193,15 +200,27 @@ function print(s: Summary, digest: Analyzed["digest"] | undefined, setup: Setup)
 }
 
 /** The bytes are there already. The same options: nothing to do; others: say which and stop. */
-async function already(entry: CaptureEntry, key: string, ndjson: string | undefined, setup: Setup, progress: ProgressLine): Promise<Summary> {
-  if (entry.key !== key) throw new ThreatflowError("ALREADY_IMPORTED_OTHERWISE", `${entry.name} is imported already with other options: ${difference(entry.key, key)}`, "--force replaces its records");
+async function already(
+  entry: CaptureEntry,
+  key: string,
+  ndjson: string | undefined,
+  setup: Setup,
+  progress: ProgressLine,
+): Promise<Summary> {
+  if (entry.key !== key)
+    throw new ThreatflowError(
+      "ALREADY_IMPORTED_OTHERWISE",
+      `${entry.name} is imported already with other options: ${difference(entry.key, key)}`,
+      "--force replaces its records",
+    );
   if (ndjson) {
     const search = await duckSearch(setup.store as string);
     try {
       mkdirSync(ndjson, { recursive: true });
       for (const dataset of DATASETS) {
         const lines: string[] = [];
-        for await (const line of search.records({ query: "*", datasets: [dataset], captures: [entry.id], limit: Infinity })) lines.push(line);
+        for await (const line of search.records({ query: "*", datasets: [dataset], captures: [entry.id], limit: Infinity }))
+          lines.push(line);
         const path = join(ndjson, `${dataset}.ndjson`);
         if (lines.length) writeFileSync(path, `${lines.join("\n")}\n`);
         else rmSync(path, { force: true });
@@ -218,7 +237,14 @@ async function already(entry: CaptureEntry, key: string, ndjson: string | undefi
 
 /** SEMANTICS 14: what changes records. */
 export function importKey(d: DecodeOptions): string {
-  return JSON.stringify({ schema: SCHEMA_VERSION, filter: d.filter, tcpOverlap: d.tcpOverlap, ipOverlap: d.ipOverlap, dedup: String(d.dedupNs), credentials: d.credentials });
+  return JSON.stringify({
+    schema: SCHEMA_VERSION,
+    filter: d.filter,
+    tcpOverlap: d.tcpOverlap,
+    ipOverlap: d.ipOverlap,
+    dedup: String(d.dedupNs),
+    credentials: d.credentials,
+  });
 }
 function difference(a: string, b: string): string {
   const x = JSON.parse(a) as Record<string, unknown>;
@@ -262,11 +288,13 @@ function runOptions(f: Flags): RunOptions {
 }
 function positive(text: string, flag: string): number {
   const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw new ThreatflowError("USAGE", `${flag} takes a whole number from 1, not ${JSON.stringify(text)}`);
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new ThreatflowError("USAGE", `${flag} takes a whole number from 1, not ${JSON.stringify(text)}`);
   return n;
 }
 function policy(text: string): OverlapPolicy {
-  if (!(OVERLAP as readonly string[]).includes(text)) throw new ThreatflowError("USAGE", `an overlap policy is one of ${OVERLAP.join(", ")}, not ${JSON.stringify(text)}`);
+  if (!(OVERLAP as readonly string[]).includes(text))
+    throw new ThreatflowError("USAGE", `an overlap policy is one of ${OVERLAP.join(", ")}, not ${JSON.stringify(text)}`);
   return text as OverlapPolicy;
 }
 export function durationNs(text: string): bigint {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { openCatalog } from "../catalog/catalog.js";
 import { ThreatflowError } from "../errors.js";
-import { DATASETS, type Field, FIELDS } from "../records/fields.js";
+import { DATASETS, FIELDS, type Field } from "../records/fields.js";
 import { recordFile } from "../sinks/parquet.js";
 import { dataDir } from "./data-dir.js";
 import { number, size, table } from "./text.js";
@@ -30,7 +30,14 @@ export function captureCommands(program: Command): void {
         process.stdout.write(
           `${table(
             ["id", "added", "packets", "bytes", "status", "name"],
-            all.map((c) => [c.id.slice(0, 12), c.added.slice(0, 19), number(c.summary.capture.packets), size(c.summary.capture.bytes), c.summary.status, c.name]),
+            all.map((c) => [
+              c.id.slice(0, 12),
+              c.added.slice(0, 19),
+              number(c.summary.capture.packets),
+              size(c.summary.capture.bytes),
+              c.summary.status,
+              c.name,
+            ]),
           )}\n`,
         );
     });
@@ -65,6 +72,12 @@ export function captureCommands(program: Command): void {
       const found = (FIELDS as readonly Field[]).filter((x) => !name || x.name === name || x.name.startsWith(`${name}.`));
       if (found.length === 0) throw new ThreatflowError("QUERY_FIELD", `there is no field ${name}`, "`threatflow fields` lists them");
       if (f.json) for (const x of found) process.stdout.write(`${JSON.stringify(x)}\n`);
-      else process.stdout.write(`${table(["field", "type", "in", "meaning"], found.map((x) => [x.name + (x.list ? "[]" : ""), x.type, (x.in ?? ["all"]).join(" "), x.doc]))}\n`);
+      else
+        process.stdout.write(
+          `${table(
+            ["field", "type", "in", "meaning"],
+            found.map((x) => [x.name + (x.list ? "[]" : ""), x.type, (x.in ?? ["all"]).join(" "), x.doc]),
+          )}\n`,
+        );
     });
 }

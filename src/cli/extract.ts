@@ -43,9 +43,15 @@ export function extractCommand(program: Command): void {
       if (f.packets) choice.packets = range(f.packets);
       if (f.from) choice.from = nanos(f.from);
       if (f.to) choice.to = nanos(f.to);
-      if (!f.flow && !f.filter && !f.packets && !f.from && !f.to) throw new ThreatflowError("USAGE", "say what to cut out: --flow, --filter, --packets, --from or --to");
+      if (!f.flow && !f.filter && !f.packets && !f.from && !f.to)
+        throw new ThreatflowError("USAGE", "say what to cut out: --flow, --filter, --packets, --from or --to");
       const entry = chooseCapture(dir, captureId ?? f.capture);
-      if (!entry.path || !existsSync(entry.path)) throw new ThreatflowError("NO_EVIDENCE", `the original bytes of ${entry.name} are not at ${entry.path ?? "any place"}`, "put the file back, or analyse with --keep");
+      if (!entry.path || !existsSync(entry.path))
+        throw new ThreatflowError(
+          "NO_EVIDENCE",
+          `the original bytes of ${entry.name} are not at ${entry.path ?? "any place"}`,
+          "put the file back, or analyse with --keep",
+        );
       mkdirSync(join(dir, ".tmp"), { recursive: true });
       const n = await extract(entry.path, entry.id, DEFAULT_DECODE, choice, f.output, join(dir, ".tmp"));
       process.stderr.write(`${number(n)} packets written to ${f.output}\n`);
@@ -54,12 +60,20 @@ export function extractCommand(program: Command): void {
 
 /** The flow's packets are those of its key between its first and its last packet. */
 async function chooseFlow(dir: string, id: string, choice: Choice): Promise<string> {
-  if (!/^[0-9a-f]{8,32}$/.test(id)) throw new ThreatflowError("USAGE", `a flow id has 32 hex digits (at least 8 of them), not ${JSON.stringify(id)}`);
+  if (!/^[0-9a-f]{8,32}$/.test(id))
+    throw new ThreatflowError("USAGE", `a flow id has 32 hex digits (at least 8 of them), not ${JSON.stringify(id)}`);
   const search = await duckSearch(dir);
   try {
     const found: string[] = [];
-    for await (const line of search.records({ query: `flow.id: ${id}${id.length < 32 ? "*" : ""}`, datasets: ["flow"], captures: undefined, limit: 2 })) found.push(line);
-    if (found.length === 0) throw new ThreatflowError("NO_SUCH_FLOW", `there is no flow ${id} here`, "`threatflow query '*' --dataset flow` shows them");
+    for await (const line of search.records({
+      query: `flow.id: ${id}${id.length < 32 ? "*" : ""}`,
+      datasets: ["flow"],
+      captures: undefined,
+      limit: 2,
+    }))
+      found.push(line);
+    if (found.length === 0)
+      throw new ThreatflowError("NO_SUCH_FLOW", `there is no flow ${id} here`, "`threatflow query '*' --dataset flow` shows them");
     if (found.length > 1) throw new ThreatflowError("NO_SUCH_FLOW", `more than one flow begins with ${id}`, "give more digits");
     const r = JSON.parse(found[0]) as { event: { start: string; end: string }; threatflow: { packet: number; capture: { id: string } } };
     choice.flowOf = r.threatflow.packet;
@@ -77,7 +91,11 @@ function chooseCapture(dir: string, id: string | undefined): CaptureEntry {
     if (id) return catalog.resolve(id);
     const all = catalog.list();
     if (all.length === 1) return all[0];
-    throw new ThreatflowError("USAGE", all.length ? "there are several captures here" : "there is no capture here", all.length ? "name one with --capture" : "`threatflow analyze FILE` imports one");
+    throw new ThreatflowError(
+      "USAGE",
+      all.length ? "there are several captures here" : "there is no capture here",
+      all.length ? "name one with --capture" : "`threatflow analyze FILE` imports one",
+    );
   } finally {
     catalog.close();
   }

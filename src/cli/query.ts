@@ -28,10 +28,39 @@ const FORMATS = ["table", "json", "ndjson", "csv"];
 
 /** Columns of a table where nobody named any. */
 const COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  flow: ["@timestamp", "source.ip", "source.port", "destination.ip", "destination.port", "network.transport", "network.protocol", "network.packets", "network.bytes", "tcp.state", "flow.id"],
+  flow: [
+    "@timestamp",
+    "source.ip",
+    "source.port",
+    "destination.ip",
+    "destination.port",
+    "network.transport",
+    "network.protocol",
+    "network.packets",
+    "network.bytes",
+    "tcp.state",
+    "flow.id",
+  ],
   dns: ["@timestamp", "source.ip", "destination.ip", "dns.question.name", "dns.question.type", "dns.response_code", "dns.resolved_ip"],
-  http: ["@timestamp", "source.ip", "destination.ip", "http.request.method", "url.full", "http.response.status_code", "user_agent.original"],
-  tls: ["@timestamp", "source.ip", "destination.ip", "tls.version", "tls.client.server_name", "tls.client.ja4", "tls.cipher", "tls.established"],
+  http: [
+    "@timestamp",
+    "source.ip",
+    "destination.ip",
+    "http.request.method",
+    "url.full",
+    "http.response.status_code",
+    "user_agent.original",
+  ],
+  tls: [
+    "@timestamp",
+    "source.ip",
+    "destination.ip",
+    "tls.version",
+    "tls.client.server_name",
+    "tls.client.ja4",
+    "tls.cipher",
+    "tls.established",
+  ],
   ssh: ["@timestamp", "source.ip", "destination.ip", "ssh.client.version", "ssh.server.version", "ssh.client.hassh"],
   arp: ["@timestamp", "arp.op_code", "arp.sender.mac", "arp.sender.ip", "arp.target.ip"],
   icmp: ["@timestamp", "source.ip", "destination.ip", "icmp.type", "icmp.code", "event.outcome"],
@@ -74,7 +103,9 @@ export function queryCommand(program: Command): void {
 }
 
 function questionOf(kql: string, f: Flags, dir: string): Question {
-  for (const d of f.dataset ?? []) if (!(DATASETS as readonly string[]).includes(d)) throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
+  for (const d of f.dataset ?? [])
+    if (!(DATASETS as readonly string[]).includes(d))
+      throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
   const limit = f.limit === "all" ? Infinity : Number(f.limit);
   if (!(limit >= 0)) throw new ThreatflowError("USAGE", `--limit takes a number or all, not ${JSON.stringify(f.limit)}`);
   const parts = [`(${kql})`];
@@ -92,20 +123,33 @@ function questionOf(kql: string, f: Flags, dir: string): Question {
     }
   }
   const query = parts.length > 1 ? parts.join(" and ") : kql;
-  return { query, datasets: f.dataset ?? [], captures, limit, sort: f.sort ? { field: f.sort.replace(/^-/, ""), descending: f.sort.startsWith("-") } : undefined };
+  return {
+    query,
+    datasets: f.dataset ?? [],
+    captures,
+    limit,
+    sort: f.sort ? { field: f.sort.replace(/^-/, ""), descending: f.sort.startsWith("-") } : undefined,
+  };
 }
 
 async function top(search: Search, q: Question, f: Flags): Promise<void> {
   const rows = await search.top(q, f.top as string);
   if (f.json || f.format === "json") process.stdout.write(`${JSON.stringify(rows)}\n`);
-  else process.stdout.write(`${table(["count", f.top as string], rows.map((r) => [number(r.count), r.value]))}\n`);
+  else
+    process.stdout.write(
+      `${table(
+        ["count", f.top as string],
+        rows.map((r) => [number(r.count), r.value]),
+      )}\n`,
+    );
 }
 
 async function records(search: Search, q: Question, f: Flags): Promise<void> {
   const format = f.json ? "json" : (f.format ?? "table");
   if (!FORMATS.includes(format)) throw new ThreatflowError("USAGE", `--format is one of ${FORMATS.join(", ")}`);
   const fields = f.fields?.split(",").map((n) => {
-    if (!fieldOf(n) && !/^http\.(request|response)\.headers\./.test(n)) throw new ThreatflowError("QUERY_FIELD", `there is no field ${n}`, "`threatflow fields` lists them");
+    if (!fieldOf(n) && !/^http\.(request|response)\.headers\./.test(n))
+      throw new ThreatflowError("QUERY_FIELD", `there is no field ${n}`, "`threatflow fields` lists them");
     return n;
   });
   if (format === "ndjson" && !fields) {
@@ -115,13 +159,13 @@ async function records(search: Search, q: Question, f: Flags): Promise<void> {
   const rows: Record<string, unknown>[] = [];
   for await (const line of search.records(q)) rows.push(JSON.parse(line) as Record<string, unknown>);
   if (format === "json" || format === "ndjson") {
-    const shown = fields ? rows.map((r) => Object.fromEntries(fields.map((n) => [n, valueOf(r, n)]))) : rows;
+    const shown = fields ? rows.map((r) => Object.fromEntries(fields.map((n) => [n, fieldValue(r, n)]))) : rows;
     process.stdout.write(format === "json" ? `${JSON.stringify(shown)}\n` : shown.map((r) => `${JSON.stringify(r)}\n`).join(""));
     return;
   }
-  const seen = new Set(rows.map((r) => String(valueOf(r, "event.dataset"))));
+  const seen = new Set(rows.map((r) => String(fieldValue(r, "event.dataset"))));
   const columns = fields ?? (q.datasets.length === 1 ? COLUMNS[q.datasets[0]] : seen.size === 1 ? COLUMNS[[...seen][0]] : MIXED);
-  const cells = rows.map((r) => columns.map((n) => cell(valueOf(r, n))));
+  const cells = rows.map((r) => columns.map((n) => cell(fieldValue(r, n))));
   if (format === "csv") process.stdout.write([columns, ...cells].map((r) => `${r.map(csvCell).join(",")}\r\n`).join(""));
   else if (rows.length === 0) process.stderr.write("no record matches\n");
   else {
@@ -130,11 +174,11 @@ async function records(search: Search, q: Question, f: Flags): Promise<void> {
   }
 }
 
-export function valueOf(r: unknown, name: string): unknown {
+export function fieldValue(r: unknown, name: string): unknown {
   let at: unknown = r;
   const parts = name.split(".");
   for (let i = 0; i < parts.length; i++) {
-    if (Array.isArray(at)) return at.map((x) => valueOf(x, parts.slice(i).join(".")));
+    if (Array.isArray(at)) return at.map((x) => fieldValue(x, parts.slice(i).join(".")));
     if (typeof at !== "object" || at === null) return undefined;
     const o = at as Record<string, unknown>;
     const rest = parts.slice(i).join(".");
@@ -143,7 +187,8 @@ export function valueOf(r: unknown, name: string): unknown {
   }
   return at;
 }
-const cell = (v: unknown): string => (v === undefined || v === null ? "" : Array.isArray(v) ? v.map(cell).join(" ") : typeof v === "object" ? JSON.stringify(v) : String(v));
+const cell = (v: unknown): string =>
+  v === undefined || v === null ? "" : Array.isArray(v) ? v.map(cell).join(" ") : typeof v === "object" ? JSON.stringify(v) : String(v);
 /** RFC 4180; a cell that a spreadsheet would run as a formula gets an apostrophe. */
 function csvCell(s: string): string {
   const text = /^[=+\-@\t\r]/.test(s) && !/^-?\d+(\.\d+)?$/.test(s) ? `'${s}` : s;

@@ -1,5 +1,6 @@
 /** Text for people: numbers, sizes, durations; what comes from the wire cannot steer the terminal. */
-export const safe = (s: string): string => s.replace(/[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+export const safe = (s: string): string =>
+  s.replace(/[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 export const number = (n: number): string => n.toLocaleString("en-US");
 export function size(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -26,6 +27,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const widths = head.map((_, i) => Math.max(...all.map((r) => (r[i] ?? "").length)));
   const right = head.map((_, i) => rows.length > 0 && rows.every((r) => /^[\d,.]*$/.test(r[i] ?? "")));
   const cut = (s: string): string => (process.stdout.isTTY && s.length > width ? `${s.slice(0, width - 1)}…` : s);
-  const line = (r: readonly string[]): string => cut(r.map((c, i) => (right[i] ? c.padStart(widths[i]) : c.padEnd(widths[i]))).join("  ").trimEnd());
+  const line = (r: readonly string[]): string =>
+    cut(
+      r
+        .map((c, i) => (right[i] ? c.padStart(widths[i]) : c.padEnd(widths[i])))
+        .join("  ")
+        .trimEnd(),
+    );
   return [bold(line(all[0])), ...all.slice(1).map(line)].join("\n");
 }

@@ -17,7 +17,8 @@ const FLOWS: Readonly<Record<string, string>> = {
   "message-truncated": "A datagram ends inside its message.",
 };
 
-const rows = (layer: string, names: Readonly<Record<string, string>>): AnomalyInfo[] => Object.entries(names).map(([name, text]) => ({ name, layer, text }));
+const rows = (layer: string, names: Readonly<Record<string, string>>): AnomalyInfo[] =>
+  Object.entries(names).map(([name, text]) => ({ name, layer, text }));
 
 export const anomalies: readonly AnomalyInfo[] = [
   ...nativeAnomalies,

@@ -15,5 +15,13 @@ export function setQuoted(text: string): void {
 export function takeQuoted(): Quoted | undefined {
   if (!current) return undefined;
   const [source, destination, sport, dport, protocol, hasPorts, communityId] = current.split("\t");
-  return { source, destination, sport: Number(sport), dport: Number(dport), protocol: Number(protocol), hasPorts: hasPorts === "1", communityId };
+  return {
+    source,
+    destination,
+    sport: Number(sport),
+    dport: Number(dport),
+    protocol: Number(protocol),
+    hasPorts: hasPorts === "1",
+    communityId,
+  };
 }

@@ -77,12 +77,28 @@ interface Addon {
     arena: Uint8Array,
     status: Uint32Array,
   ) => NativeEngine;
-  sealPart(rows: Uint8Array, count: number, text: Uint8Array, captureId: string, dataset: string, out: Uint8Array, keys: Uint8Array): number;
+  sealPart(
+    rows: Uint8Array,
+    count: number,
+    text: Uint8Array,
+    captureId: string,
+    dataset: string,
+    out: Uint8Array,
+    keys: Uint8Array,
+  ): number;
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;
   knownLinktype(linktype: number): boolean;
-  layout(): { eventBytes: number; indexBytes: number; partBytes: number; keyBytes: number; columns: string[]; anomalies: AnomalyText[]; libpcap: string };
+  layout(): {
+    eventBytes: number;
+    indexBytes: number;
+    partBytes: number;
+    keyBytes: number;
+    columns: string[];
+    anomalies: AnomalyText[];
+    libpcap: string;
+  };
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");

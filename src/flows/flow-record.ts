@@ -94,7 +94,8 @@ export function streamLength(table: Float64Array, row: number, side: number): nu
 export function packedOf(table: Float64Array, row: number): { packed: number; ports: number; iface: number } {
   const b = row * COLUMNS;
   return {
-    packed: table[b + c.protocol] | (table[b + c.version] << 8) | (table[b + c.hasPorts] ? 0x10000 : 0) | (table[b + c.synBy] ? 0x20000 : 0),
+    packed:
+      table[b + c.protocol] | (table[b + c.version] << 8) | (table[b + c.hasPorts] ? 0x10000 : 0) | (table[b + c.synBy] ? 0x20000 : 0),
     ports: ((table[b + c.sourcePort] << 16) | table[b + c.destinationPort]) >>> 0,
     iface: table[b + c.interface],
   };

@@ -1,12 +1,13 @@
 /** Takes batches of the engine apart: events go to their flows, records of decoders and of flows go to the parts. */
-import type { AnomalyDetail, At, DecoderSettings, Emission, Emit } from "../decoders/contract.js";
+
 import { anomalyLayer } from "../decoders/anomalies.js";
 import { arp } from "../decoders/arp/index.js";
+import type { AnomalyDetail, At, DecoderSettings, Emission, Emit } from "../decoders/contract.js";
 import { setQuoted } from "../decoders/quoted.js";
 import type { Batch, Engine } from "../engine/engine.js";
 import { COLUMNS, column, EVENT, EVENT_WORDS, NO_FLOW, nativeAnomalies } from "../engine/native.js";
-import { envelope, type Observer } from "../records/envelope.js";
 import { DigestBuilder } from "../records/digest.js";
+import { envelope, type Observer } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
@@ -180,9 +181,19 @@ export class Flows {
         const full: Emission = {
           ...e,
           body,
-          ends: { source: { ...e.ends?.source, mac: fields[0] || undefined }, destination: { ...e.ends?.destination, mac: fields[1] || undefined } },
+          ends: {
+            source: { ...e.ends?.source, mac: fields[0] || undefined },
+            destination: { ...e.ends?.destination, mac: fields[1] || undefined },
+          },
         };
-        this.parts.add(e.dataset, envelope(full, undefined, observer), { at: e.at, side: 0, stream: 0, index: 0, seed: undefined, whole: false });
+        this.parts.add(e.dataset, envelope(full, undefined, observer), {
+          at: e.at,
+          side: 0,
+          stream: 0,
+          index: 0,
+          seed: undefined,
+          whole: false,
+        });
         if (e.anomalies) for (const name of e.anomalies) this.tell(undefined, name, e.at);
       },
       anomaly: (name, a, detail) => this.tell(undefined, name, a, detail),
@@ -243,17 +254,44 @@ export class Flows {
     }
     this.open[slot] = undefined;
     const names = flow.anomalies ? [...flow.anomalies.keys()] : undefined;
-    const e: Emission = { dataset: "flow", at: times.at, side: 0, stream: 0, body: flowBody(table, row, flow, text.slice(tab + 1), cause), anomalies: names };
-    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times), { at: times.at, side: 0, stream: 0, index: 0, seed: flow.info.seed, whole: true });
+    const e: Emission = {
+      dataset: "flow",
+      at: times.at,
+      side: 0,
+      stream: 0,
+      body: flowBody(table, row, flow, text.slice(tab + 1), cause),
+      anomalies: names,
+    };
+    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times), {
+      at: times.at,
+      side: 0,
+      stream: 0,
+      index: 0,
+      seed: flow.info.seed,
+      whole: true,
+    });
     if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
     const b = row * COLUMNS;
-    this.digest.flow(flow.info.address(0), table[b + column.bytes0], flow.info.address(1), table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
+    this.digest.flow(
+      flow.info.address(0),
+      table[b + column.bytes0],
+      flow.info.address(1),
+      table[b + column.bytes1],
+      flow.protocols[0] ?? protocolName(flow.protocol),
+    );
   }
 
   private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {
     this.digest.anomaly(name, a.count);
     const body = {
-      anomaly: { name, layer: anomalyLayer(name), count: a.count, offset: a.offset, needed_bytes: a.needed || undefined, had_bytes: a.had || undefined },
+      anomaly: {
+        name,
+        layer: anomalyLayer(name),
+        count: a.count,
+        offset: a.offset,
+        needed_bytes: a.needed || undefined,
+        had_bytes: a.had || undefined,
+      },
     };
     const e: Emission = { dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [name] };
     this.parts.add("anomaly", envelope(e, flow, this.observer(flow?.interface)), {

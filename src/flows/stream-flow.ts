@@ -186,7 +186,8 @@ export class StreamFlow {
         return false;
       }
       case "stop":
-        if (p.reason === "finished" || p.reason === "encrypted" || p.reason === "not-this-protocol" || p.reason === "limit") this.stop(side);
+        if (p.reason === "finished" || p.reason === "encrypted" || p.reason === "not-this-protocol" || p.reason === "limit")
+          this.stop(side);
         return false;
     }
   }

@@ -34,7 +34,11 @@ function expressionFilter(text: string): Filter {
       return addon.compileFilter(text, linktype, SNAPLEN);
     } catch (error) {
       const why = (error as Error).message;
-      throw new ThreatflowError("FILTER_SYNTAX", `filter ${JSON.stringify(text)} for link type ${linktypeName(linktype)}: ${why}`, "see `man pcap-filter`; programs are pasted as `tcpdump -dd` prints them");
+      throw new ThreatflowError(
+        "FILTER_SYNTAX",
+        `filter ${JSON.stringify(text)} for link type ${linktypeName(linktype)}: ${why}`,
+        "see `man pcap-filter`; programs are pasted as `tcpdump -dd` prints them",
+      );
     }
   };
   compile(1); // what cannot be compiled at all is said before anything is read
@@ -56,7 +60,11 @@ function programFilter(words: Uint32Array): Filter {
   const violations = addon.verifyFilter(words);
   if (violations.length) {
     const v = violations[0];
-    throw new ThreatflowError("FILTER_INVALID", `the filter program breaks a rule of the kernel at instruction ${v.at}: ${v.what}`, "paste all lines that `tcpdump -dd` printed");
+    throw new ThreatflowError(
+      "FILTER_INVALID",
+      `the filter program breaks a rule of the kernel at instruction ${v.at}: ${v.what}`,
+      "paste all lines that `tcpdump -dd` printed",
+    );
   }
   const rows: string[] = [];
   for (let i = 0; i < words.length; i += 4) rows.push(`${words[i]} ${words[i + 1]} ${words[i + 2]} ${words[i + 3]}`);
@@ -81,7 +89,10 @@ function programFilter(words: Uint32Array): Filter {
  * ("n,c t f k,…"). Undefined: this is no program.
  */
 export function parseProgram(text: string): Uint32Array | undefined {
-  const bare = text.replace(/\/\*[\s\S]*?\*\//g, " ").replace(/\/\/.*$/gm, " ").trim();
+  const bare = text
+    .replace(/\/\*[\s\S]*?\*\//g, " ")
+    .replace(/\/\/.*$/gm, " ")
+    .trim();
   if (!/^[\s{}(),;0-9a-fA-FxX]+$/.test(bare) || !/\d/.test(bare)) return undefined;
   const numbers = (s: string): number[] => (s.match(/0[xX][0-9a-fA-F]+|\d+/g) ?? []).map((n) => Number(n));
   const wordCheck = bare.replace(/0[xX][0-9a-fA-F]+|\d+/g, "");
@@ -89,6 +100,7 @@ export function parseProgram(text: string): Uint32Array | undefined {
   let all = numbers(bare);
   if (all.length % 4 === 1 && all[0] === (all.length - 1) / 4) all = all.slice(1);
   if (all.length === 0 || all.length % 4 !== 0) return undefined;
-  for (let i = 0; i < all.length; i += 4) if (all[i] > 0xffff || all[i + 1] > 255 || all[i + 2] > 255 || all[i + 3] > 0xffffffff) return undefined;
+  for (let i = 0; i < all.length; i += 4)
+    if (all[i] > 0xffff || all[i + 1] > 255 || all[i + 2] > 255 || all[i + 3] > 0xffffffff) return undefined;
   return Uint32Array.from(all);
 }

@@ -1,12 +1,12 @@
 /** Where bytes come from: a capture file that can be read at any offset; what cannot be (stdin, .gz, .zst) is unpacked into one first. */
-import { createReadStream, closeSync, fstatSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
-import { join } from "node:path";
+
 import { createHash } from "node:crypto";
+import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
+import { type Compression, compressionOf } from "./compression.js";
 import { unpack } from "./unpack.js";
-
-export type Compression = "gzip" | "zstd";
 
 export interface Source {
   /** As the user named it. */
@@ -23,9 +23,6 @@ export interface Source {
   dispose(): void;
 }
 
-const GZIP = Buffer.from([0x1f, 0x8b]);
-const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-
 export interface OpenOptions {
   /** Folder for what must be unpacked or spooled. */
   spoolDir: string;
@@ -40,7 +37,8 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
   let head: Buffer;
   try {
     const stat = statSync(name);
-    if (stat.isDirectory()) throw new ThreatflowError("IS_A_DIRECTORY", `${name} is a directory`, "name a capture file, or let analyze walk the folder");
+    if (stat.isDirectory())
+      throw new ThreatflowError("IS_A_DIRECTORY", `${name} is a directory`, "name a capture file, or let analyze walk the folder");
     if (!stat.isFile()) return await spool(name, createReadStream(name), undefined, options);
     size = stat.size;
     head = readHead(name);
@@ -51,12 +49,6 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
   if (compression) return spool(name, createReadStream(name), compression, options);
   if (size === 0) throw new ThreatflowError("EMPTY_FILE", `${name} is empty`, "check how it was copied or captured");
   return { name, path: name, size, givenBytes: size, compression: undefined, sha256: undefined, notes: [], dispose: () => undefined };
-}
-
-export function compressionOf(head: Buffer): Compression | undefined {
-  if (head.subarray(0, 2).equals(GZIP)) return "gzip";
-  if (head.subarray(0, 4).equals(ZSTD)) return "zstd";
-  return undefined;
 }
 
 export function readHead(path: string, bytes = 512): Buffer {
@@ -94,10 +86,15 @@ async function spool(name: string, input: Readable, known: Compression | undefin
     for await (const chunk of unpack(counted(), known, notes)) {
       size += chunk.length;
       if (size > options.quota)
-        throw new ThreatflowError("QUOTA", `${name}: unpacks to more than ${options.quota} bytes`, "raise --spool-quota if it is meant to be that large");
+        throw new ThreatflowError(
+          "QUOTA",
+          `${name}: unpacks to more than ${options.quota} bytes`,
+          "raise --spool-quota if it is meant to be that large",
+        );
       writeSync(fd, chunk);
     }
-    if (given === 0) throw new ThreatflowError("EMPTY_FILE", `${name === "-" ? "standard input" : name} is empty`, "check where it comes from");
+    if (given === 0)
+      throw new ThreatflowError("EMPTY_FILE", `${name === "-" ? "standard input" : name} is empty`, "check where it comes from");
     if (fstatSync(fd).size === 0) throw new ThreatflowError("EMPTY_FILE", `${name} unpacks to nothing`, "check how it was made");
   } catch (error) {
     closeSync(fd);

@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type DecodeOptions, RESYNC_BYTES } from "../config.js";
-import { addon, INDEX_BYTES, NEED, type NativeSummary, OVERLAP } from "../engine/native.js";
+import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "./filter.js";
 import type { PacketIndex } from "./packet-index.js";
@@ -26,8 +26,16 @@ export interface SurveyOptions {
 }
 
 /** Runs the survey; `hash` resolves to the SHA-256 of the bytes as given, perhaps later than the survey. */
-export async function survey(source: Source, index: PacketIndex, options: SurveyOptions): Promise<{ surveyed: Surveyed; hash: Promise<string> }> {
-  const native = new addon.Survey({ key: randomBytes(16), ipOverlap: OVERLAP.indexOf(options.decode.ipOverlap), dedupNs: options.decode.dedupNs });
+export async function survey(
+  source: Source,
+  index: PacketIndex,
+  options: SurveyOptions,
+): Promise<{ surveyed: Surveyed; hash: Promise<string> }> {
+  const native = new addon.Survey({
+    key: randomBytes(16),
+    ipOverlap: OVERLAP.indexOf(options.decode.ipOverlap),
+    dedupNs: options.decode.dedupNs,
+  });
   if (options.filter) native.filtering(true);
   const fd = openSync(source.path, "r");
   const hasher = source.sha256 === undefined && source.size > SMALL ? new Hasher(options.windowBytes) : undefined;
@@ -42,7 +50,8 @@ export async function survey(source: Source, index: PacketIndex, options: Survey
   }
   native.finish();
   index.patch(native.patches());
-  const hash = source.sha256 !== undefined ? Promise.resolve(source.sha256) : hasher ? hasher.digest() : Promise.resolve(small?.digest("hex") ?? "");
+  const hash =
+    source.sha256 !== undefined ? Promise.resolve(source.sha256) : hasher ? hasher.digest() : Promise.resolve(small?.digest("hex") ?? "");
   return { surveyed: { summary: native.summary(), linktypes: native.linktypes() }, hash };
 }
 
@@ -83,7 +92,8 @@ async function walk(
     const next = drain(native, view, base, last, rows, status, index, options.filter, source);
     if (next.end) break;
     want = next.needed;
-    if (last && next.consumed === base && want <= got) throw new ThreatflowError("INTERNAL", `${source.name}: the survey does not advance at offset ${base}`);
+    if (last && next.consumed === base && want <= got)
+      throw new ThreatflowError("INTERNAL", `${source.name}: the survey does not advance at offset ${base}`);
     base = next.consumed;
     options.progress?.(base);
     if (hashed < base + 1 && hashed < source.size) continue;
@@ -140,8 +150,16 @@ function notACapture(source: Source): ThreatflowError {
   const head = readHead(source.path);
   const magic = head.length >= 4 ? head.readUInt32BE(0) : 0;
   if ([0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0xa1b2cd34, 0x34cdb2a1].includes(magic))
-    return new ThreatflowError("NOT_A_CAPTURE", `${source.name} ends inside its file header (${source.size} of 24 bytes)`, "check how it was copied");
-  return new ThreatflowError("NOT_A_CAPTURE", `${source.name} is no capture: it looks like ${looksLike(head)}`, "pcap and pcapng are read, plain or as .gz or .zst");
+    return new ThreatflowError(
+      "NOT_A_CAPTURE",
+      `${source.name} ends inside its file header (${source.size} of 24 bytes)`,
+      "check how it was copied",
+    );
+  return new ThreatflowError(
+    "NOT_A_CAPTURE",
+    `${source.name} is no capture: it looks like ${looksLike(head)}`,
+    "pcap and pcapng are read, plain or as .gz or .zst",
+  );
 }
 
 export function readFully(fd: number, into: Uint8Array, length: number, position: number): number {

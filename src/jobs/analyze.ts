@@ -52,7 +52,17 @@ export interface SetAsideShard {
 
 /** What `--json` prints; also kept in the catalogue. */
 export interface Summary {
-  capture: { id: string; bytes: number; format: string; linktypes: string[]; packets: number; first?: string; last?: string; name: string; compression?: string };
+  capture: {
+    id: string;
+    bytes: number;
+    format: string;
+    linktypes: string[];
+    packets: number;
+    first?: string;
+    last?: string;
+    name: string;
+    compression?: string;
+  };
   accounting: Accounting;
   records: Record<string, number>;
   seconds: number;
@@ -105,7 +115,11 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
       r.progress?.({ stage: "decode", done: reached.reduce((a, b) => a + b, 0), total });
     };
     const outcomes = await Promise.all(
-      jobs.map((job, n) => (r.pool ? pooled(r.pool, job, index as FileIndex, work, decided, (p) => progress(n, p)) : inProcess(job, index, decided, (p) => progress(n, p)))),
+      jobs.map((job, n) =>
+        r.pool
+          ? pooled(r.pool, job, index as FileIndex, work, decided, (p) => progress(n, p))
+          : inProcess(job, index, decided, (p) => progress(n, p)),
+      ),
     );
     r.signal?.throwIfAborted();
     const captureId = await decided;
@@ -121,7 +135,10 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
     const digest = new DigestBuilder();
     for (const o of outcomes) if ("result" in o) digest.merge(o.result.digest);
     for (const a of fileAnomalies(s)) digest.anomaly(a.name, a.count);
-    return { summary: summary(source, captureId, s, accounting, records, setAside, outcomes, (performance.now() - begun) / 1000), digest: digest.result() };
+    return {
+      summary: summary(source, captureId, s, accounting, records, setAside, outcomes, (performance.now() - begun) / 1000),
+      digest: digest.result(),
+    };
   } finally {
     index.close();
     rmSync(work, { recursive: true, force: true });
@@ -153,13 +170,25 @@ function observersOf(s: NativeSummary): (Observer | undefined)[] {
 
 type MemoryOutcome = { result: ShardResult; runs: StoredRun[] };
 
-async function inProcess(job: ShardJob, index: PacketIndex, captureId: Promise<string>, progress: (packets: number) => void): Promise<MemoryOutcome> {
+async function inProcess(
+  job: ShardJob,
+  index: PacketIndex,
+  captureId: Promise<string>,
+  progress: (packets: number) => void,
+): Promise<MemoryOutcome> {
   const runs: StoredRun[] = [];
   const result = await decodeShard(job, index, captureId, (run) => runs.push(run), progress);
   return { result, runs };
 }
 
-function pooled(pool: Pool, job: ShardJob, index: FileIndex, work: string, captureId: Promise<string>, progress: (packets: number) => void): Promise<ShardOutcome | SetAside> {
+function pooled(
+  pool: Pool,
+  job: ShardJob,
+  index: FileIndex,
+  work: string,
+  captureId: Promise<string>,
+  progress: (packets: number) => void,
+): Promise<ShardOutcome | SetAside> {
   return pool.run({ job, indexPath: index.path, indexRows: index.rows, runDir: work }, captureId, progress);
 }
 
@@ -199,7 +228,8 @@ function captureRuns(s: NativeSummary, accounting: Accounting, source: Source, c
 async function write(sinks: readonly Sink[], runs: readonly StoredRun[], captureId: string): Promise<Record<string, number>> {
   const byDataset = Map.groupBy(runs, (x) => x.dataset);
   const records: Record<string, number> = {};
-  for (const dataset of [...byDataset.keys()].sort()) records[dataset] = (byDataset.get(dataset) as StoredRun[]).reduce((a, x) => a + x.count, 0);
+  for (const dataset of [...byDataset.keys()].sort())
+    records[dataset] = (byDataset.get(dataset) as StoredRun[]).reduce((a, x) => a + x.count, 0);
   try {
     for (const sink of sinks) sink.begin?.(captureId);
     for (const sink of sinks) for (const [dataset, list] of byDataset) await sink.dataset(dataset, list);

@@ -24,20 +24,37 @@ export interface Choice {
 const BLOCK = 8192;
 
 /** Returns how many packets were written. The capture must still have the SHA-256 it had. */
-export async function extract(path: string, captureId: string, decode: DecodeOptions, choice: Choice, out: string, workDir: string): Promise<number> {
+export async function extract(
+  path: string,
+  captureId: string,
+  decode: DecodeOptions,
+  choice: Choice,
+  out: string,
+  workDir: string,
+): Promise<number> {
   const work = mkdtempSync(join(workDir, ".work-"));
   const source = await openSource(path, { spoolDir: work, quota: Infinity });
   const index = new FileIndex(join(work, "index"), "create");
   try {
-    const { surveyed, hash } = await survey(source, index, { decode: { ...decode, dedupNs: 0n }, filter: choice.filter, windowBytes: DEFAULT_WINDOW_BYTES });
+    const { surveyed, hash } = await survey(source, index, {
+      decode: { ...decode, dedupNs: 0n },
+      filter: choice.filter,
+      windowBytes: DEFAULT_WINDOW_BYTES,
+    });
     const id = await hash;
-    if (id !== captureId) throw new ThreatflowError("EVIDENCE_CHANGED", `${path} has changed since it was analysed (SHA-256 ${id.slice(0, 12)}…, was ${captureId.slice(0, 12)}…)`, "analyse it again");
+    if (id !== captureId)
+      throw new ThreatflowError(
+        "EVIDENCE_CHANGED",
+        `${path} has changed since it was analysed (SHA-256 ${id.slice(0, 12)}…, was ${captureId.slice(0, 12)}…)`,
+        "analyse it again",
+      );
     const flow = choice.flowOf === undefined ? undefined : hashOf(index, choice.flowOf);
     const chosen = function* (): Generator<{ row: Buffer; at: number }> {
       const rows = Buffer.alloc(BLOCK * INDEX_BYTES);
       for (let from = 0; from < index.rows; from += BLOCK) {
         const n = index.read(from, BLOCK, rows);
-        for (let i = 0; i < n; i++) if (matches(rows, i * INDEX_BYTES, from + i + 1, choice, flow)) yield { row: rows, at: i * INDEX_BYTES };
+        for (let i = 0; i < n; i++)
+          if (matches(rows, i * INDEX_BYTES, from + i + 1, choice, flow)) yield { row: rows, at: i * INDEX_BYTES };
       }
     };
     const types = new Set<number>();
@@ -52,7 +69,12 @@ export async function extract(path: string, captureId: string, decode: DecodeOpt
         for (const { row, at } of chosen()) {
           const bytes = Buffer.alloc(row.readUInt32LE(at + 28));
           readFully(fd, bytes, bytes.length, Number(row.readBigUInt64LE(at)));
-          yield { time: row.readBigInt64LE(at + 16), length: row.readUInt32LE(at + 32), linktype: surveyed.linktypes[row.readUInt16LE(at + 36)], bytes };
+          yield {
+            time: row.readBigInt64LE(at + 16),
+            length: row.readUInt32LE(at + 32),
+            linktype: surveyed.linktypes[row.readUInt16LE(at + 36)],
+            bytes,
+          };
         }
       };
       const fallback = surveyed.linktypes[0] ?? 1;

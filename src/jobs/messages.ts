@@ -9,7 +9,10 @@ export interface ShardTask {
   /** Folder for runs. */
   runDir: string;
 }
-export type ToWorker = { type: "shard"; id: number; task: ShardTask } | { type: "capture-id"; id: number; captureId: string } | { type: "exit" };
+export type ToWorker =
+  | { type: "shard"; id: number; task: ShardTask }
+  | { type: "capture-id"; id: number; captureId: string }
+  | { type: "exit" };
 
 /** A run that lies in files. */
 export interface RunFile {

@@ -127,8 +127,10 @@ export class Pool {
   close(): void {
     this.closed = true;
     for (const w of this.workers) {
-      if (w.busy) w.child.kill("SIGKILL");
-      else this.send(w, { type: "exit" });
+      if (w.busy) {
+        w.busy.reject(new ThreatflowError("CANCELLED", "cancelled"));
+        w.child.kill("SIGKILL");
+      } else this.send(w, { type: "exit" });
       w.child.unref();
       w.child.channel?.unref();
     }

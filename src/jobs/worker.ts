@@ -55,7 +55,13 @@ process.on("message", (m: ToWorker) => {
   else
     shard(m.id, m.task).catch((error: unknown) => {
       const e = error instanceof ThreatflowError ? error : undefined;
-      send({ type: "failed", id: m.id, code: e?.code ?? "INTERNAL", message: e?.message ?? String((error as Error).stack ?? error), remedy: e?.remedy ?? "" });
+      send({
+        type: "failed",
+        id: m.id,
+        code: e?.code ?? "INTERNAL",
+        message: e?.message ?? String((error as Error).stack ?? error),
+        remedy: e?.remedy ?? "",
+      });
     });
 });
 process.on("disconnect", () => process.exit(0));

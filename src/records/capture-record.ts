@@ -2,8 +2,8 @@
 import type { At, Emission } from "../decoders/contract.js";
 import type { NativeSummary } from "../engine/native.js";
 import { frameName, linktypeName } from "./protocols.js";
+import { IANA_DATE, SUFFIX_LIST } from "./tables.js";
 import { TextNotes, wireText } from "./text.js";
-import { SUFFIX_LIST, IANA_DATE } from "./tables.js";
 
 export interface Accounting {
   read: number;
@@ -36,7 +36,8 @@ const counts = (pairs: readonly [string, number][]): Record<string, number> | un
 };
 
 export function captureEmission(s: NativeSummary, accounting: Accounting, bytes: number, compression: string | undefined): Emission {
-  const text = (b: Buffer | undefined, max: number): string | undefined => (b?.length ? wireText(b, max, new TextNotes()) || undefined : undefined);
+  const text = (b: Buffer | undefined, max: number): string | undefined =>
+    b?.length ? wireText(b, max, new TextNotes()) || undefined : undefined;
   return {
     dataset: "capture",
     at: firstAt(s),
@@ -89,7 +90,8 @@ export interface FileAnomaly {
 /** What the survey found odd in the file itself. */
 export function fileAnomalies(s: NativeSummary): FileAnomaly[] {
   const out: FileAnomaly[] = [];
-  if (s.brokenRecords) out.push({ at: lastAt(s), name: "capture-record-broken", count: s.brokenRecords, offset: s.firstBroken, needed: s.brokenBytes });
+  if (s.brokenRecords)
+    out.push({ at: lastAt(s), name: "capture-record-broken", count: s.brokenRecords, offset: s.firstBroken, needed: s.brokenBytes });
   if (s.truncated) out.push({ at: lastAt(s), name: "capture-truncated", count: 1, offset: s.truncatedAt });
   if (s.timeSteps) out.push({ at: nanos(s.firstStepTime, s.firstStepPacket), name: "time-step", count: s.timeSteps });
   return out;

@@ -2,7 +2,14 @@
 import { type Field, fieldsOf } from "./fields.js";
 
 const TYPES: Readonly<Record<Field["type"], string>> = {
-  keyword: "VARCHAR", long: "BIGINT", boolean: "BOOLEAN", ip: "VARCHAR", date: "TIMESTAMP", date_nanos: "TIMESTAMP_NS", flattened: "JSON", object: "JSON",
+  keyword: "VARCHAR",
+  long: "BIGINT",
+  boolean: "BOOLEAN",
+  ip: "VARCHAR",
+  date: "TIMESTAMP",
+  date_nanos: "TIMESTAMP_NS",
+  flattened: "JSON",
+  object: "JSON",
 };
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
@@ -48,7 +55,10 @@ export function selectList(dataset: string): string {
   const out: string[] = [];
   for (const f of columnsOf(dataset)) {
     out.push(`${path(f.name)} AS ${quoteName(f.name)}`);
-    if (f.type === "ip") out.push(`${f.list ? `list_transform(${path(f.name)}, x -> ip_hex(x))` : `ip_hex(${path(f.name)})`} AS ${quoteName(`${f.name}#hex`)}`);
+    if (f.type === "ip")
+      out.push(
+        `${f.list ? `list_transform(${path(f.name)}, x -> ip_hex(x))` : `ip_hex(${path(f.name)})`} AS ${quoteName(`${f.name}#hex`)}`,
+      );
   }
   out.push("line AS _record");
   return out.join(", ");

@@ -1,8 +1,8 @@
 /** The envelope of every record, filled in one place: when, who, whom, which flow, which packet, stable ids. */
 import type { At, Emission } from "../decoders/contract.js";
 import type { Flow } from "../flows/flow.js";
-import { before, nanosBetween, timestampAt } from "./time.js";
 import { protocolName } from "./protocols.js";
+import { before, nanosBetween, timestampAt } from "./time.js";
 
 export const ECS_VERSION = "9.4.0";
 /** Stand where ids come: they depend on the capture's id, which may be known only later (SEMANTICS 25). */
@@ -56,7 +56,14 @@ export function envelope(e: Emission, flow: Flow | undefined, observer: Observer
   let start = event?.start ?? e.at;
   let end = event?.end ?? e.until ?? e.at;
   if (before(end, start)) [start, end] = [end, start]; // an answer's packet can carry an earlier time than its question's
-  const { flow: flowBody, threatflow: own, source: sourceBody, destination: destinationBody, network: networkBody, ...body } = e.body as SharedBody;
+  const {
+    flow: flowBody,
+    threatflow: own,
+    source: sourceBody,
+    destination: destinationBody,
+    network: networkBody,
+    ...body
+  } = e.body as SharedBody;
   const startText = timestampAt(start);
   const at = start === e.at ? startText : timestampAt(e.at);
   const info = flow?.info;
@@ -88,7 +95,10 @@ export function envelope(e: Emission, flow: Flow | undefined, observer: Observer
     ecs: { version: ECS_VERSION },
     observer: observer ? { ingress: { interface: observer } } : undefined,
     related: ips || e.hosts || e.hashes ? related(ips, e.hosts, e.hashes) : undefined,
-    source: info && flow ? { ip: sourceIp, port: flow.hasPorts ? flow.port(o) : undefined, mac: info.mac(o) || undefined, ...sourceBody } : e.ends?.source && some(e.ends.source),
+    source:
+      info && flow
+        ? { ip: sourceIp, port: flow.hasPorts ? flow.port(o) : undefined, mac: info.mac(o) || undefined, ...sourceBody }
+        : e.ends?.source && some(e.ends.source),
     destination:
       info && flow
         ? { ip: destinationIp, port: flow.hasPorts ? flow.port(1 - o) : undefined, mac: info.mac(1 - o) || undefined, ...destinationBody }

@@ -1,5 +1,5 @@
 /** Is this record what the schema says? Used in tests and over the corpus: whatever passes here no sink refuses. */
-import { type Field, FIELDS, fieldOf } from "./fields.js";
+import { FIELDS, type Field, fieldOf } from "./fields.js";
 
 const ORDER = new Map<string, number>();
 FIELDS.forEach((f, i) => {
@@ -61,7 +61,14 @@ function one(dataset: string, f: Field, v: unknown): string | undefined {
   switch (f.type) {
     case "keyword":
       if (typeof v !== "string") return `${f.name} is no string`;
-      if (v === "" && f.name !== "dns.answers.data" && f.name !== "dns.authorities.data" && f.name !== "dns.additionals.data" && f.name !== "capture.comments" && f.name !== "tls.client.alpn")
+      if (
+        v === "" &&
+        f.name !== "dns.answers.data" &&
+        f.name !== "dns.authorities.data" &&
+        f.name !== "dns.additionals.data" &&
+        f.name !== "capture.comments" &&
+        f.name !== "tls.client.alpn"
+      )
         return `${f.name} is empty`;
       if (Buffer.byteLength(v) > (f.max ?? 8191)) return `${f.name} is longer than ${f.max ?? 8191} bytes`;
       return v.includes("\0") ? `${f.name} holds NUL` : undefined;

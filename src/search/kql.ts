@@ -22,7 +22,11 @@ const MAX_DEPTH = 50;
 const MAX_TOKENS = 2000;
 
 function syntax(text: string, at: number, what: string): ThreatflowError {
-  return new ThreatflowError("QUERY_SYNTAX", `query: ${what} at character ${at + 1}: ${text.slice(0, at)}»${text.slice(at)}`, "e.g. `dns.question.name: *.example.com and not source.ip: 10.0.0.0/8`");
+  return new ThreatflowError(
+    "QUERY_SYNTAX",
+    `query: ${what} at character ${at + 1}: ${text.slice(0, at)}»${text.slice(at)}`,
+    "e.g. `dns.question.name: *.example.com and not source.ip: 10.0.0.0/8`",
+  );
 }
 
 function tokens(text: string): Token[] {
@@ -73,7 +77,8 @@ function tokens(text: string): Token[] {
 function insideValue(before: readonly Token[], value: string, text: string, at: number): boolean {
   const last = before.at(-1);
   if (last?.kind === "op" && [":", "<", "<=", ">", ">="].includes(last.value)) return true;
-  if (/^[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4})*$/.test(value) && /^[:0-9a-fA-F]/.test(text.slice(at + 1))) return value === "" || !/[a-z]/i.test(value) || text[at + 1] === ":" || value.includes(":");
+  if (/^[0-9a-fA-F]{0,4}(:[0-9a-fA-F]{0,4})*$/.test(value) && /^[:0-9a-fA-F]/.test(text.slice(at + 1)))
+    return value === "" || !/[a-z]/i.test(value) || text[at + 1] === ":" || value.includes(":");
   return false;
 }
 
@@ -127,7 +132,8 @@ export function parseQuery(text: string): Query {
   }
   function term(): Query {
     const t = peek();
-    if (t.kind !== "word" && t.kind !== "text") throw syntax(text, t.at, t.kind === "end" ? "something is missing" : `unexpected ${t.value}`);
+    if (t.kind !== "word" && t.kind !== "text")
+      throw syntax(text, t.at, t.kind === "end" ? "something is missing" : `unexpected ${t.value}`);
     n++;
     const next = peek();
     if (t.kind === "word" && next.kind === "op" && next.value === ":") {

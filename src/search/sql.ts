@@ -1,7 +1,7 @@
 /** Query → SQL over the columns of src/records/columns.ts. Values are always quoted; fields are looked up in the schema. */
 import { ThreatflowError } from "../errors.js";
 import { quoteName, quoteText } from "../records/columns.js";
-import { type Field, FIELDS, fieldOf } from "../records/fields.js";
+import { FIELDS, type Field, fieldOf } from "../records/fields.js";
 import { addressRange } from "./address.js";
 import type { Query } from "./kql.js";
 
@@ -23,8 +23,15 @@ function target(name: string): Target {
     if (f.type === "object" && own) return { field: own, key: undefined, member: f.name };
   }
   if (own) return { field: own, key: undefined, member: undefined };
-  const near = all.map((f) => f.name).filter((n) => n.includes(name) || n.endsWith(`.${name.split(".").at(-1)}`)).slice(0, 3);
-  throw new ThreatflowError("QUERY_FIELD", `query: there is no field ${name}`, near.length ? `perhaps ${near.join(" or ")}` : "`threatflow fields` lists them");
+  const near = all
+    .map((f) => f.name)
+    .filter((n) => n.includes(name) || n.endsWith(`.${name.split(".").at(-1)}`))
+    .slice(0, 3);
+  throw new ThreatflowError(
+    "QUERY_FIELD",
+    `query: there is no field ${name}`,
+    near.length ? `perhaps ${near.join(" or ")}` : "`threatflow fields` lists them",
+  );
 }
 
 const REGEX_SPECIAL = /[\\^$.|?+()[\]{}]/g;
@@ -49,19 +56,29 @@ function valueTest(f: Field, x: string, value: string, quoted: boolean, at: stri
       return !quoted && value.includes("*") ? `regexp_full_match(${x}, ${quoteText(wildcard(value))}, 's')` : `${x} = ${quoteText(value)}`;
   }
 }
-const bad = (field: string, what: string): ThreatflowError => new ThreatflowError("QUERY_SYNTAX", `query: ${what}`, `see \`threatflow fields ${field}\``);
+const bad = (field: string, what: string): ThreatflowError =>
+  new ThreatflowError("QUERY_SYNTAX", `query: ${what}`, `see \`threatflow fields ${field}\``);
 
 /** The span that a time as written covers: a year, a day, a second, … */
 function timeRange(f: Field, value: string, at: string): [string, string] {
   const m = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?Z?$/.exec(value);
   if (!m) throw bad(at, `${f.name} is a time like 2026-11-24T03:17:00, not ${JSON.stringify(value)}`);
-  const units = [["year", 2], ["month", 3], ["day", 4], ["hour", 5], ["minute", 6], ["second", 7]] as const;
+  const units = [
+    ["year", 2],
+    ["month", 3],
+    ["day", 4],
+    ["hour", 5],
+    ["minute", 6],
+    ["second", 7],
+  ] as const;
   const text = `${m[1]}-${m[2] ?? "01"}-${m[3] ?? "01"} ${m[4] ?? "00"}:${m[5] ?? "00"}:${m[6] ?? "00"}`;
   const type = f.type === "date_nanos" ? "TIMESTAMP_NS" : "TIMESTAMP";
   if (m[7]) {
     const exact = `${type} ${quoteText(`${text}.${m[7].padEnd(9, "0")}`)}`;
     const step = 10 ** (9 - m[7].length);
-    return f.type === "date_nanos" ? [exact, `make_timestamp_ns(epoch_ns(${exact}) + ${step})`] : [exact, `${exact} + INTERVAL 1 MICROSECOND`];
+    return f.type === "date_nanos"
+      ? [exact, `make_timestamp_ns(epoch_ns(${exact}) + ${step})`]
+      : [exact, `${exact} + INTERVAL 1 MICROSECOND`];
   }
   const unit = units.find(([, group]) => m[group] === undefined)?.[0] ?? "second";
   const start = `TIMESTAMP ${quoteText(text)}`;
@@ -73,18 +90,27 @@ function leafTest(t: Target, value: string, quoted: boolean, columns: ReadonlySe
   if (t.key !== undefined) {
     const path = quoteText(`$."${t.key.replace(/["\\]/g, "")}"`);
     const values = `from_json(json_extract(${quoteName(field.name)}, ${path}), '["VARCHAR"]')`;
-    return known(field.name, columns, `len(list_filter(${values}, x -> ${valueTest({ ...field, type: "keyword" }, "x", value, quoted, field.name)})) > 0`);
+    return known(
+      field.name,
+      columns,
+      `len(list_filter(${values}, x -> ${valueTest({ ...field, type: "keyword" }, "x", value, quoted, field.name)})) > 0`,
+    );
   }
   if (t.member) {
     const path = quoteText(`$[*].${field.name.slice(t.member.length + 1)}`);
     const x = field.type === "long" ? "x::BIGINT" : "(x ->> '$')";
-    return known(t.member, columns, `len(list_filter(json_extract(${quoteName(t.member)}, ${path}), x -> ${valueTest(field, x, value, quoted, field.name)})) > 0`);
+    return known(
+      t.member,
+      columns,
+      `len(list_filter(json_extract(${quoteName(t.member)}, ${path}), x -> ${valueTest(field, x, value, quoted, field.name)})) > 0`,
+    );
   }
   if (field.type === "ip") {
     const range = addressRange(value);
     if (!range) throw bad(field.name, `${JSON.stringify(value)} is no address, CIDR block or 10.1.*`);
     const name = quoteName(`${field.name}#hex`);
-    const test = (x: string): string => (range.from === range.to ? `${x} = '${range.from}'` : `${x} BETWEEN '${range.from}' AND '${range.to}'`);
+    const test = (x: string): string =>
+      range.from === range.to ? `${x} = '${range.from}'` : `${x} BETWEEN '${range.from}' AND '${range.to}'`;
     return known(field.name, columns, field.list ? `len(list_filter(${name}, x -> ${test("x")})) > 0` : test(name));
   }
   const name = quoteName(field.name);
@@ -92,7 +118,8 @@ function leafTest(t: Target, value: string, quoted: boolean, columns: ReadonlySe
   return known(field.name, columns, `len(list_filter(${name}, x -> ${valueTest(field, "x", value, quoted, field.name)})) > 0`);
 }
 /** A column that no file at hand has: the field is absent everywhere. */
-const known = (name: string, columns: ReadonlySet<string>, test: string): string => (columns.has(name) ? `coalesce(${test}, false)` : "false");
+const known = (name: string, columns: ReadonlySet<string>, test: string): string =>
+  columns.has(name) ? `coalesce(${test}, false)` : "false";
 
 export function whereOf(q: Query, columns: ReadonlySet<string>): string {
   switch (q.kind) {
@@ -107,7 +134,8 @@ export function whereOf(q: Query, columns: ReadonlySet<string>): string {
       const group = (FIELDS as readonly Field[]).filter((f) => f.name.startsWith(`${q.field}.`) && columns.has(f.name));
       if (!fieldOf(q.field) && group.length) return `(${group.map((f) => `${quoteName(f.name)} IS NOT NULL`).join(" OR ")})`;
       const t = target(q.field);
-      if (t.key !== undefined) return known(t.field.name, columns, `json_exists(${quoteName(t.field.name)}, ${quoteText(`$."${t.key.replace(/["\\]/g, "")}"`)})`);
+      if (t.key !== undefined)
+        return known(t.field.name, columns, `json_exists(${quoteName(t.field.name)}, ${quoteText(`$."${t.key.replace(/["\\]/g, "")}"`)})`);
       const name = t.member ?? t.field.name;
       return columns.has(name) ? `(${quoteName(name)} IS NOT NULL)` : "false";
     }
@@ -148,6 +176,7 @@ function rangeTest(q: Extract<Query, { kind: "range" }>, columns: ReadonlySet<st
 /** SQL of the column that a question sorts by or counts. */
 export function plainColumn(name: string): { field: Field; column: string } {
   const t = target(name);
-  if (t.key !== undefined || t.member || t.field.type === "flattened" || t.field.type === "object") throw new ThreatflowError("QUERY_FIELD", `query: ${name} cannot be sorted or counted by`, "choose a field with one value");
+  if (t.key !== undefined || t.member || t.field.type === "flattened" || t.field.type === "object")
+    throw new ThreatflowError("QUERY_FIELD", `query: ${name} cannot be sorted or counted by`, "choose a field with one value");
   return { field: t.field, column: quoteName(t.field.name) };
 }

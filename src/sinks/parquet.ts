@@ -11,7 +11,8 @@ import type { Sink } from "./sink.js";
 /** DuckDB sizes its buffers by the longest line that it is told to expect. */
 const LINE_BYTES = 1 << 20;
 
-export const recordFile = (dataDir: string, dataset: string, captureId: string): string => join(dataDir, "records", dataset, `${captureId}.parquet`);
+export const recordFile = (dataDir: string, dataset: string, captureId: string): string =>
+  join(dataDir, "records", dataset, `${captureId}.parquet`);
 
 export function parquetSink(dataDir: string): Sink {
   let captureId = "";
@@ -48,7 +49,12 @@ export function parquetSink(dataDir: string): Sink {
         }
       } catch (error) {
         const text = (error as Error).message;
-        if (/No space left|disk/i.test(text)) throw new ThreatflowError("DISK_FULL", `${dataDir}: no space left for the records`, "free some space and run the same command again");
+        if (/No space left|disk/i.test(text))
+          throw new ThreatflowError(
+            "DISK_FULL",
+            `${dataDir}: no space left for the records`,
+            "free some space and run the same command again",
+          );
         throw error;
       } finally {
         duck.close();

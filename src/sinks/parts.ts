@@ -2,8 +2,9 @@
  * Records of one shard on their way to a sink: serialized at once, with what their ids and order are made of beside them; when a
  * budget is full (or at the end) sealed into runs, sorted by time, packet and id.
  */
-import { addon, layout } from "../engine/native.js";
+
 import type { At } from "../decoders/contract.js";
+import { addon, layout } from "../engine/native.js";
 
 /** Text that waits in one worker before it is sealed into a run. */
 export const PART_BYTES = 24 << 20;

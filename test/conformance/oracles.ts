@@ -87,6 +87,7 @@ export function fingerprints(dir: string): Map<string, Facts> {
     add(of(`ja4/${r.tool}`), "tls.ja4", r.file, r.value);
   }
   for (const r of csv(join(dir, "ja3.csv"))) add(of(`ja3/${r.source}`), r.kind === "ja3" ? "tls.ja3" : "tls.ja3s", r.file, r.value);
-  for (const r of csv(join(dir, "hassh.csv"))) add(of(`hassh/${r.source}`), r.kind === "hassh" ? "ssh.hassh" : "ssh.hasshserver", r.file, r.value);
+  for (const r of csv(join(dir, "hassh.csv")))
+    add(of(`hassh/${r.source}`), r.kind === "hassh" ? "ssh.hassh" : "ssh.hasshserver", r.file, r.value);
   return tools;
 }

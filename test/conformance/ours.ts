@@ -3,9 +3,54 @@ import { type Decoded, recordsOf } from "../support/decode.ts";
 import { add, type Facts } from "./oracles.ts";
 
 const TYPE_NUMBERS: Record<string, number> = {
-  A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, HINFO: 13, MX: 15, TXT: 16, RP: 17, AFSDB: 18, AAAA: 28, LOC: 29, SRV: 33, NAPTR: 35, CERT: 37, DNAME: 39, OPT: 41,
-  DS: 43, SSHFP: 44, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50, NSEC3PARAM: 51, TLSA: 52, CDS: 59, CDNSKEY: 60, OPENPGPKEY: 61, SVCB: 64, HTTPS: 65, SPF: 99,
-  NULL: 10, ANY: 255, AXFR: 252, IXFR: 251, CAA: 257, URI: 256, KEY: 25, SIG: 24, TKEY: 249, TSIG: 250, DLV: 32769, WKS: 11, NXT: 30, APL: 42, NSAP: 22, DHCID: 49, ZONEMD: 63,
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  HINFO: 13,
+  MX: 15,
+  TXT: 16,
+  RP: 17,
+  AFSDB: 18,
+  AAAA: 28,
+  LOC: 29,
+  SRV: 33,
+  NAPTR: 35,
+  CERT: 37,
+  DNAME: 39,
+  OPT: 41,
+  DS: 43,
+  SSHFP: 44,
+  RRSIG: 46,
+  NSEC: 47,
+  DNSKEY: 48,
+  NSEC3: 50,
+  NSEC3PARAM: 51,
+  TLSA: 52,
+  CDS: 59,
+  CDNSKEY: 60,
+  OPENPGPKEY: 61,
+  SVCB: 64,
+  HTTPS: 65,
+  SPF: 99,
+  NULL: 10,
+  ANY: 255,
+  AXFR: 252,
+  IXFR: 251,
+  CAA: 257,
+  URI: 256,
+  KEY: 25,
+  SIG: 24,
+  TKEY: 249,
+  TSIG: 250,
+  DLV: 32769,
+  WKS: 11,
+  NXT: 30,
+  APL: 42,
+  NSAP: 22,
+  DHCID: 49,
+  ZONEMD: 63,
 };
 const typeNumber = (t: string): string => String(TYPE_NUMBERS[t] ?? t.replace(/^TYPE/, ""));
 const headerOf = (h: Record<string, string[]> | undefined, name: string): string | undefined => h?.[name]?.[0];
@@ -26,7 +71,8 @@ export function ourFacts(facts: Facts, file: string, d: Decoded): void {
   for (const r of recordsOf(d, "tls")) {
     add(facts, "tls.sni", file, r.tls.client?.server_name);
     add(facts, "tls.ja3", file, r.tls.client?.ja3);
-    for (const h of r.related.hash ?? []) if (h.length === 32 && h !== r.tls.client?.ja3 && h !== r.tls.server?.ja3s) add(facts, "tls.ja3", file, h);
+    for (const h of r.related.hash ?? [])
+      if (h.length === 32 && h !== r.tls.client?.ja3 && h !== r.tls.server?.ja3s) add(facts, "tls.ja3", file, h);
     add(facts, "tls.ja4", file, r.tls.client?.ja4);
     add(facts, "tls.ja3s", file, r.tls.server?.ja3s);
   }

@@ -55,7 +55,9 @@ function compare(name: string, facts: Facts, precise: boolean): void {
         }
       }
     const pct = (a: number, b: number): string => (b ? `${((100 * a) / b).toFixed(2)} %` : "");
-    console.log(`| ${name} | ${field} | ${want} | ${got} | ${pct(got, want)} | ${precise ? mine : ""} | ${precise ? right : ""} | ${pct(right, mine)} |`);
+    console.log(
+      `| ${name} | ${field} | ${want} | ${got} | ${pct(got, want)} | ${precise ? mine : ""} | ${precise ? right : ""} | ${pct(right, mine)} |`,
+    );
   }
 }
 compare("tshark", tshark, true);

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecodeOptions } from "../../dist/config.js";
+import { DEFAULT_DECODE } from "../../dist/config.js";
 import type { Filter } from "../../dist/ingest/filter.js";
-import type { Pool } from "../../dist/jobs/pool.js";
+import { openSource } from "../../dist/ingest/source.js";
 import type { Summary } from "../../dist/jobs/analyze.js";
 import { analyze } from "../../dist/jobs/analyze.js";
-import { DEFAULT_DECODE } from "../../dist/config.js";
-import { openSource } from "../../dist/ingest/source.js";
+import type { Pool } from "../../dist/jobs/pool.js";
 import { merge } from "../../dist/sinks/merge.js";
 
 export interface Decoded {

@@ -4,8 +4,16 @@ import type { At, Emit } from "../contract.js";
 import { Cursor } from "../cursor.js";
 
 const OPERATIONS: Readonly<Record<number, string>> = {
-  1: "request", 2: "reply", 3: "request-reverse", 4: "reply-reverse", 5: "drarp-request", 6: "drarp-reply", 7: "drarp-error", 8: "inarp-request",
-  9: "inarp-reply", 10: "arp-nak",
+  1: "request",
+  2: "reply",
+  3: "request-reverse",
+  4: "reply-reverse",
+  5: "drarp-request",
+  6: "drarp-reply",
+  7: "drarp-error",
+  8: "inarp-request",
+  9: "inarp-reply",
+  10: "arp-nak",
 };
 
 export const ARP_ANOMALIES: Readonly<Record<string, string>> = {

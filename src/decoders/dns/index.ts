@@ -1,5 +1,18 @@
 /** DNS over UDP and TCP, mDNS, LLMNR. */
-import { type At, type Decoder, type Emit, type FlowView, NO, need, ok, type Progress, type Session, type Side, stop, type Verdict } from "../contract.js";
+import {
+  type At,
+  type Decoder,
+  type Emit,
+  type FlowView,
+  NO,
+  need,
+  ok,
+  type Progress,
+  type Session,
+  type Side,
+  stop,
+  type Verdict,
+} from "../contract.js";
 import { type Message, parse } from "./parse.js";
 import { Transactions } from "./state.js";
 
@@ -23,10 +36,12 @@ function judge(b: Uint8Array, hinted: boolean): Verdict {
   const from = b[2] & 0x80 ? "server" : "client";
   if (!plausible(b)) return hinted && ((b[2] >> 3) & 15) <= 6 ? { sure: "unsure", from } : NO;
   const m = parse(b, false) as Message;
-  if (!m.truncated && m.anomalies.length === 0 && m.questions.length && m.size === b.length && m.questions.every(known)) return { sure: "certain", from };
+  if (!m.truncated && m.anomalies.length === 0 && m.questions.length && m.size === b.length && m.questions.every(known))
+    return { sure: "certain", from };
   return hinted ? { sure: "unsure", from } : NO;
 }
-const known = (q: { type: number; class: number }): boolean => q.type > 0 && q.type < 300 && ((q.class & 0x7fff) <= 4 || q.class === 255 || q.class === 254);
+const known = (q: { type: number; class: number }): boolean =>
+  q.type > 0 && q.type < 300 && ((q.class & 0x7fff) <= 4 || q.class === 255 || q.class === 254);
 
 class Dns implements Session {
   private readonly transactions: Transactions;

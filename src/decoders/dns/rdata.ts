@@ -48,11 +48,7 @@ function bitmap(c: Cursor): string {
 }
 
 /** YYYYMMDDHHmmSS (RFC 4034 §3.2). */
-const when = (seconds: number): string =>
-  new Date(seconds * 1000)
-    .toISOString()
-    .replace(/[-:T]/g, "")
-    .slice(0, 14);
+const when = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(/[-:T]/g, "").slice(0, 14);
 
 const BASE32 = "0123456789abcdefghijklmnopqrstuv";
 function base32(b: Uint8Array): string {
@@ -128,32 +124,62 @@ const eui: Format = (c) => Array.from(rest(c), (b) => b.toString(16).padStart(2,
 
 const FORMATS: Readonly<Record<number, Format>> = {
   1: (c, raw) => (raw.length === 4 ? ipText(c.take(4)) : generic(rest(c))),
-  2: name, 3: name, 4: name, 5: name, 7: name, 8: name, 9: name, 12: name, 23: name, 39: name,
+  2: name,
+  3: name,
+  4: name,
+  5: name,
+  7: name,
+  8: name,
+  9: name,
+  12: name,
+  23: name,
+  39: name,
   6: (c) => `${name(c)} ${name(c)} ${c.u32()} ${c.u32()} ${c.u32()} ${c.u32()} ${c.u32()}`,
   13: (c) => `${string(c)} ${string(c)}`,
   14: (c) => `${name(c)} ${name(c)}`,
-  15: preference, 18: preference, 21: preference, 36: preference, 107: preference,
-  16: strings, 99: strings, 56: strings, 258: strings, 261: strings,
+  15: preference,
+  18: preference,
+  21: preference,
+  36: preference,
+  107: preference,
+  16: strings,
+  99: strings,
+  56: strings,
+  258: strings,
+  261: strings,
   17: (c) => `${name(c)} ${name(c)}`,
-  19: string, 20: strings, 27: strings,
-  24: signature, 46: signature,
-  25: key, 48: key, 60: key, 57: key,
+  19: string,
+  20: strings,
+  27: strings,
+  24: signature,
+  46: signature,
+  25: key,
+  48: key,
+  60: key,
+  57: key,
   26: (c) => `${c.u16()} ${name(c)} ${name(c)}`,
   28: (c, raw) => (raw.length === 16 ? ipText(c.take(16)) : generic(rest(c))),
   33: (c) => `${c.u16()} ${c.u16()} ${c.u16()} ${name(c)}`,
   35: (c) => `${c.u16()} ${c.u16()} ${string(c)} ${string(c)} ${string(c)} ${name(c)}`,
   37: (c) => `${c.u16()} ${c.u16()} ${c.u8()} ${base64(rest(c))}`,
-  43: digest, 59: digest, 32768: digest, 32769: digest,
+  43: digest,
+  59: digest,
+  32768: digest,
+  32769: digest,
   44: (c) => `${c.u8()} ${c.u8()} ${hex(rest(c))}`,
   47: (c) => `${name(c)} ${bitmap(c)}`.trimEnd(),
-  49: (c) => base64(rest(c)), 61: (c) => base64(rest(c)),
+  49: (c) => base64(rest(c)),
+  61: (c) => base64(rest(c)),
   50: (c) => `${c.u8()} ${c.u8()} ${c.u16()} ${salt(c)} ${base32(c.take(c.u8()))} ${bitmap(c)}`.trimEnd(),
   51: (c) => `${c.u8()} ${c.u8()} ${c.u16()} ${salt(c)}`,
-  52: tlsa, 53: tlsa,
+  52: tlsa,
+  53: tlsa,
   62: (c) => `${c.u32()} ${c.u16()} ${bitmap(c)}`.trimEnd(),
   63: (c) => `${c.u32()} ${c.u8()} ${c.u8()} ${hex(rest(c))}`,
-  64: svcb, 65: svcb,
-  108: eui, 109: eui,
+  64: svcb,
+  65: svcb,
+  108: eui,
+  109: eui,
   256: (c) => `${c.u16()} ${c.u16()} ${quoted(rest(c))}`,
   257: (c) => {
     const flags = c.u8();

@@ -53,7 +53,13 @@ export function domainParts(name: string): Parts {
 const cut = (s: string, max: number): string => (s.length <= max ? s : s.slice(0, max));
 function resources(list: readonly Resource[]): object[] | undefined {
   if (list.length === 0) return undefined;
-  return list.map((r) => ({ name: cut(r.name, MAX_NAME), type: typeName(r.type), class: className(r.class), ttl: r.ttl, data: cut(r.data, MAX_DATA) }));
+  return list.map((r) => ({
+    name: cut(r.name, MAX_NAME),
+    type: typeName(r.type),
+    class: className(r.class),
+    ttl: r.ttl,
+    data: cut(r.data, MAX_DATA),
+  }));
 }
 
 /** `query` and `answer`: whichever was seen. */
@@ -62,7 +68,8 @@ export function body(query: Message | undefined, answer: Message | undefined): {
   const questions = query?.questions.length ? query.questions : m.questions;
   const first = questions[0];
   const ips: string[] = [];
-  for (const r of m.answers) if ((r.type === 1 || r.type === 28) && !r.data.startsWith("\\#") && r.data && !ips.includes(r.data)) ips.push(r.data);
+  for (const r of m.answers)
+    if ((r.type === 1 || r.type === 28) && !r.data.startsWith("\\#") && r.data && !ips.includes(r.data)) ips.push(r.data);
   const hosts = questions.map((q) => cut(q.name, MAX_NAME)).filter((n) => n !== ".");
   const edns = answer?.edns ?? query?.edns;
   return {
@@ -75,14 +82,21 @@ export function body(query: Message | undefined, answer: Message | undefined): {
         op_code: opcodeName(m.opcode),
         header_flags: flagsOf(m.flags),
         response_code: answer ? rcodeName(answer.rcode) : undefined,
-        question: first ? { name: cut(first.name, MAX_NAME), type: typeName(first.type), class: className(first.class), ...domainParts(first.name) } : undefined,
+        question: first
+          ? { name: cut(first.name, MAX_NAME), type: typeName(first.type), class: className(first.class), ...domainParts(first.name) }
+          : undefined,
         question_names: questions.length ? questions.map((q) => cut(q.name, MAX_NAME)) : undefined,
         answers: resources(m.answers),
         authorities: resources(m.authorities),
         additionals: resources(m.additionals),
         resolved_ip: ips.length ? ips : undefined,
         edns: edns
-          ? { version: edns.version, udp_size: edns.udpSize, do: edns.do, options: edns.options.length ? edns.options.map(optionName) : undefined }
+          ? {
+              version: edns.version,
+              udp_size: edns.udpSize,
+              do: edns.do,
+              options: edns.options.length ? edns.options.map(optionName) : undefined,
+            }
           : undefined,
       },
     },

@@ -97,7 +97,15 @@ export class Transactions {
     }
   }
 
-  private write(query: Message | undefined, answer: Message | undefined, at: At, side: Side, stream: number, until: At | undefined, more: string[]): void {
+  private write(
+    query: Message | undefined,
+    answer: Message | undefined,
+    at: At,
+    side: Side,
+    stream: number,
+    until: At | undefined,
+    more: string[],
+  ): void {
     const { body: b, ips, hosts } = body(query, answer);
     const anomalies = [...(query?.anomalies ?? []), ...(answer?.anomalies ?? []), ...more];
     this.emit.record({

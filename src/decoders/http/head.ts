@@ -130,11 +130,11 @@ function statusLine(b: Uint8Array, end: number): First | undefined {
   return { method: undefined, target: "", version: m[1] ?? "1.0", status: Number(m[2]), anomalies: [] };
 }
 
-export function valueOf(head: Head, name: string): string | undefined {
+export function headerValue(head: Head, name: string): string | undefined {
   for (const [n, v] of head.headers) if (n === name) return v;
   return undefined;
 }
-export function valuesOf(head: Head, name: string): string[] {
+export function headerValues(head: Head, name: string): string[] {
   return head.headers.filter(([n]) => n === name).map(([, v]) => v);
 }
 
@@ -145,8 +145,8 @@ export function framing(head: Head, method: string | undefined): Framing {
   const request = head.method !== undefined;
   const s = head.status;
   if (!request && ((s >= 100 && s < 200) || s === 204 || s === 304 || method === "HEAD")) return { kind: "none" };
-  const encodings = valuesOf(head, "transfer-encoding").join(",").toLowerCase();
-  const lengths = valuesOf(head, "content-length").flatMap((v) => v.split(",").map((x) => x.trim()));
+  const encodings = headerValues(head, "transfer-encoding").join(",").toLowerCase();
+  const lengths = headerValues(head, "content-length").flatMap((v) => v.split(",").map((x) => x.trim()));
   if (encodings) {
     if (lengths.length) note(head, "http-length-and-chunked");
     const last = encodings.split(",").at(-1)?.trim();

@@ -13,7 +13,7 @@ import {
   UNSURE,
   type Verdict,
 } from "../contract.js";
-import { type Framing, framing, type Head, headEnd, lineEnd, MAX_HEAD, parseHead, valueOf } from "./head.js";
+import { type Framing, framing, type Head, headEnd, headerValue, lineEnd, MAX_HEAD, parseHead } from "./head.js";
 import type { Part, Transaction } from "./record.js";
 import { SNIFF_BYTES } from "./sniff.js";
 import { Exchange } from "./state.js";
@@ -109,7 +109,7 @@ class Http implements Session {
     const f = framing(head, undefined);
     d.part = part(head, at(0), at(end - 1), stream, f);
     d.transaction = this.exchange.request(d.part);
-    if (head.method === "CONNECT" || (valueOf(head, "upgrade") !== undefined && f.kind === "none")) {
+    if (head.method === "CONNECT" || (headerValue(head, "upgrade") !== undefined && f.kind === "none")) {
       this.exchange.requestDone(d.transaction, at(end - 1));
       d.phase = "decide";
       this.switched = undefined;
@@ -280,7 +280,8 @@ class Http implements Session {
         return { kind: "ok", consumed: from };
       }
       const eol = lineEnd(bytes, from);
-      if (eol < 0) return verdict.sure === "unsure" ? { kind: "need", consumed: from, need: rest.length + 1 } : { kind: "ok", consumed: bytes.length };
+      if (eol < 0)
+        return verdict.sure === "unsure" ? { kind: "need", consumed: from, need: rest.length + 1 } : { kind: "ok", consumed: bytes.length };
       from = eol + 1;
     }
   }
@@ -338,7 +339,8 @@ function requestVerdict(b: Uint8Array): Verdict {
   const m = METHODS.exec(line);
   if (m) {
     const target = line.slice(m[0].length);
-    if (/^(\/|https?:\/\/)/i.test(target) || target === "" || /^(\*|ht?t?p?s?:?\/?)$/i.test(target)) return target.length > 8 ? { sure: "certain", from: "client" } : { sure: "unsure", from: "client" };
+    if (/^(\/|https?:\/\/)/i.test(target) || target === "" || /^(\*|ht?t?p?s?:?\/?)$/i.test(target))
+      return target.length > 8 ? { sure: "certain", from: "client" } : { sure: "unsure", from: "client" };
     return m[1] === "CONNECT" || /^[!-~]*$/.test(target) ? { sure: "unsure", from: "client" } : NO;
   }
   return /^[A-Z_-]{1,16}$/.test(line) || /^[A-Z_-]{3,16} [!-~]*( (H(T(T(P(\/[0-9.]*)?)?)?)?)?)?$/.test(line) ? UNSURE : NO;

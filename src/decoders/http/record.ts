@@ -1,6 +1,6 @@
 /** Transaction → record body, in schema order; credentials are redacted unless asked for. */
 import type { At } from "../contract.js";
-import { type Head, valueOf, valuesOf } from "./head.js";
+import { type Head, headerValue, headerValues } from "./head.js";
 import { sniff } from "./sniff.js";
 
 export interface Part {
@@ -36,7 +36,7 @@ function headerMap(head: Head, keep: boolean): Record<string, string[]> | undefi
   if (head.headers.length === 0) return undefined;
   const names = [...new Set(head.headers.map(([n]) => n))].sort();
   const out: Record<string, string[]> = Object.create(null);
-  for (const n of names) out[n.replaceAll("\0", "\\0") || " "] = valuesOf(head, n).map((v) => (keep ? v : redact(n, v)));
+  for (const n of names) out[n.replaceAll("\0", "\\0") || " "] = headerValues(head, n).map((v) => (keep ? v : redact(n, v)));
   return out;
 }
 
@@ -87,7 +87,9 @@ export function urlOf(method: string | undefined, target: string, host: string |
   const known = a.domain ? `${scheme}://${a.domain}${a.port === undefined ? "" : `:${a.port}`}` : undefined;
   return {
     original: text,
-    full: known ? (known + (rest.startsWith("/") || rest.startsWith("?") ? rest : target === "*" ? "" : rest ? `/${rest}` : "")).slice(0, 8191) : undefined,
+    full: known
+      ? (known + (rest.startsWith("/") || rest.startsWith("?") ? rest : target === "*" ? "" : rest ? `/${rest}` : "")).slice(0, 8191)
+      : undefined,
     scheme: known ? scheme : undefined,
     domain: a.domain,
     port: a.port,
@@ -100,8 +102,8 @@ const short = (s: string | undefined, max: number): string | undefined => (s ? s
 
 export function body(t: Transaction, keep: boolean): { body: object; hosts: string[] } {
   const { request: q, response: s } = t;
-  const url = q ? urlOf(q.head.method, q.head.target, valueOf(q.head, "host"), keep) : undefined;
-  const agent = q && valueOf(q.head, "user-agent");
+  const url = q ? urlOf(q.head.method, q.head.target, headerValue(q.head, "host"), keep) : undefined;
+  const agent = q && headerValue(q.head, "user-agent");
   return {
     hosts: url?.domain && !/^\d+\.\d+\.\d+\.\d+$|^\[/.test(url.domain) ? [url.domain] : [],
     body: {
@@ -111,9 +113,9 @@ export function body(t: Transaction, keep: boolean): { body: object; hosts: stri
           ? {
               ordinal: t.ordinal,
               method: q.head.method,
-              referrer: short(valueOf(q.head, "referer"), 2048),
+              referrer: short(headerValue(q.head, "referer"), 2048),
               body: q.hasBody ? { bytes: q.bodyBytes } : undefined,
-              content_type: short(valueOf(q.head, "content-type"), 256),
+              content_type: short(headerValue(q.head, "content-type"), 256),
               mime_type: sniff(q.start),
               headers: headerMap(q.head, keep),
             }
@@ -122,7 +124,7 @@ export function body(t: Transaction, keep: boolean): { body: object; hosts: stri
           ? {
               status_code: s.head.status,
               body: s.hasBody ? { bytes: s.bodyBytes } : undefined,
-              content_type: short(valueOf(s.head, "content-type"), 256),
+              content_type: short(headerValue(s.head, "content-type"), 256),
               mime_type: sniff(s.start),
               interim_status_codes: t.interim.length ? t.interim : undefined,
               headers: headerMap(s.head, keep),

@@ -48,8 +48,13 @@ export function sniff(b: Uint8Array): string | undefined {
     return form === "WEBP" ? "image/webp" : form === "WAVE" ? "audio/wav" : form === "AVI " ? "video/x-msvideo" : undefined;
   }
   if (text.slice(4, 8) === "ftyp") return "video/mp4";
-  const begin = text.replace(/^\xef\xbb\xbf/, "").trimStart().slice(0, 32).toLowerCase();
-  if (/^(<!doctype html|<html|<head|<body|<script|<table|<div|<title|<iframe|<h1|<font|<a\s|<style|<br|<p>|<!--)/.test(begin)) return "text/html";
+  const begin = text
+    .replace(/^\xef\xbb\xbf/, "")
+    .trimStart()
+    .slice(0, 32)
+    .toLowerCase();
+  if (/^(<!doctype html|<html|<head|<body|<script|<table|<div|<title|<iframe|<h1|<font|<a\s|<style|<br|<p>|<!--)/.test(begin))
+    return "text/html";
   if (begin.startsWith("<svg")) return "image/svg+xml";
   if (begin.startsWith("<?xml")) return "text/xml";
   if (/^[{[]\s*(["{[\]}]|\d|true|false|null)/.test(begin)) return "application/json";

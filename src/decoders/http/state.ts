@@ -61,7 +61,9 @@ export class Exchange {
   response(part: Part): Transaction {
     const k = this.detached ? -1 - this.responses : this.responses;
     if (!this.detached) this.responses++;
-    const t = this.detached ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false } : this.at(k);
+    const t = this.detached
+      ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false }
+      : this.at(k);
     t.response = part;
     return t;
   }

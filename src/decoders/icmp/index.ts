@@ -1,6 +1,17 @@
 /** ICMP and ICMPv6 (RFC 792, 4443): a record for each echo or timestamp pair, and for each other message. */
 import { protocolName } from "../../records/protocols.js";
-import { type At, type Decoder, type Emit, type FlowView, type Locate, ok, type Progress, type Session, type Side, stop } from "../contract.js";
+import {
+  type At,
+  type Decoder,
+  type Emit,
+  type FlowView,
+  type Locate,
+  ok,
+  type Progress,
+  type Session,
+  type Side,
+  stop,
+} from "../contract.js";
 import { type Quoted, takeQuoted } from "../quoted.js";
 
 /** Requests that wait in one flow for their replies. */

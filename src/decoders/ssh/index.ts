@@ -1,6 +1,19 @@
 /** SSH 2 (RFC 4253): identification, key exchange, host key; everything after NEWKEYS is encrypted. SSH 1: identification only. */
 import { TextNotes, wireText } from "../../records/text.js";
-import { type At, type Decoder, type Emit, type Locate, NO, need, ok, type Progress, type Session, type Side, stop, type Verdict } from "../contract.js";
+import {
+  type At,
+  type Decoder,
+  type Emit,
+  type Locate,
+  NO,
+  need,
+  ok,
+  type Progress,
+  type Session,
+  type Side,
+  stop,
+  type Verdict,
+} from "../contract.js";
 import { hostKey, type Kexinit, kexinit } from "./parse.js";
 import { body } from "./record.js";
 
@@ -116,7 +129,12 @@ class Ssh implements Session {
     const established = c.newkeys && s.newkeys;
     const side: Side = this.first[0] ? 0 : 1;
     const { at, stream } = this.first[side] as { at: At; stream: number };
-    const until = c.last && s.last ? (c.last.seconds > s.last.seconds || (c.last.seconds === s.last.seconds && c.last.nanos >= s.last.nanos) ? c.last : s.last) : (c.last ?? s.last);
+    const until =
+      c.last && s.last
+        ? c.last.seconds > s.last.seconds || (c.last.seconds === s.last.seconds && c.last.nanos >= s.last.nanos)
+          ? c.last
+          : s.last
+        : (c.last ?? s.last);
     this.emit.record({
       dataset: "ssh",
       at,
@@ -136,7 +154,8 @@ function probe(b: Uint8Array, clientPort: number, serverPort: number): Verdict {
   if (/^SSH-[12]\./.test(text)) return { sure: "certain" };
   if ("SSH-".startsWith(text.slice(0, 4))) return { sure: "unsure" };
   // A server may speak before its identification; and a capture may begin behind it, at KEXINIT.
-  if (b.length >= 22 && b[0] === 0 && b[1] === 0 && b[5] === MSG.kexinit && (clientPort === 22 || serverPort === 22)) return { sure: "unsure" };
+  if (b.length >= 22 && b[0] === 0 && b[1] === 0 && b[5] === MSG.kexinit && (clientPort === 22 || serverPort === 22))
+    return { sure: "unsure" };
   return NO;
 }
 

@@ -29,7 +29,15 @@ export function body(c: Connection): object {
       host_key_algorithm: both ? short(agreed(a.hostKey, b.hostKey)) : undefined,
       established: c.established,
       client: c.versions[0] || a ? { version: short(c.versions[0], 256), hassh: a?.hassh[0], ...direction(0) } : undefined,
-      server: c.versions[1] || b ? { version: short(c.versions[1], 256), hassh: b?.hassh[1], ...direction(1), host_key: c.hostKey ? { sha256: c.hostKey } : undefined } : undefined,
+      server:
+        c.versions[1] || b
+          ? {
+              version: short(c.versions[1], 256),
+              hassh: b?.hassh[1],
+              ...direction(1),
+              host_key: c.hostKey ? { sha256: c.hostKey } : undefined,
+            }
+          : undefined,
     },
   };
 }

@@ -52,8 +52,20 @@ export function clientHello(bytes: Uint8Array): ClientHello | undefined {
   c.skip(c.u8());
   if (c.bad) return undefined;
   const h: ClientHello = {
-    version, sessionId, ciphers, extensions: [], groups: [], pointFormats: [], signatureAlgorithms: [], versions: [], alpn: [],
-    serverName: undefined, ticket: false, ech: false, anomalies: [], notes: new TextNotes(),
+    version,
+    sessionId,
+    ciphers,
+    extensions: [],
+    groups: [],
+    pointFormats: [],
+    signatureAlgorithms: [],
+    versions: [],
+    alpn: [],
+    serverName: undefined,
+    ticket: false,
+    ech: false,
+    anomalies: [],
+    notes: new TextNotes(),
   };
   if (c.left >= 2) extensions(h, c, (type, e) => clientExtension(h, type, e));
   return h;
@@ -83,7 +95,8 @@ function note(h: { anomalies: string[] }, name: string): void {
 
 function clientExtension(h: ClientHello, type: number, e: Cursor): void {
   switch (type) {
-    case 0: { // server_name (RFC 6066 §3)
+    case 0: {
+      // server_name (RFC 6066 §3)
       const list = e.sub(e.u16());
       while (list.left > 0 && !list.bad) {
         const kind = list.u8();
@@ -94,13 +107,27 @@ function clientExtension(h: ClientHello, type: number, e: Cursor): void {
       }
       return;
     }
-    case 10: h.groups = u16list(e.sub(e.u16())); return;
-    case 11: h.pointFormats = Array.from(e.take(e.u8())); return;
-    case 13: h.signatureAlgorithms = u16list(e.sub(e.u16())); return;
-    case 16: h.alpn = protocols(e); return;
-    case 35: h.ticket = e.left > 0; return;
-    case 43: h.versions = u16list(e.sub(e.u8())); return;
-    case 0xfe0d: h.ech = true; return;
+    case 10:
+      h.groups = u16list(e.sub(e.u16()));
+      return;
+    case 11:
+      h.pointFormats = Array.from(e.take(e.u8()));
+      return;
+    case 13:
+      h.signatureAlgorithms = u16list(e.sub(e.u16()));
+      return;
+    case 16:
+      h.alpn = protocols(e);
+      return;
+    case 35:
+      h.ticket = e.left > 0;
+      return;
+    case 43:
+      h.versions = u16list(e.sub(e.u8()));
+      return;
+    case 0xfe0d:
+      h.ech = true;
+      return;
   }
 }
 function protocols(e: Cursor): Uint8Array[] {
@@ -121,8 +148,16 @@ export function serverHello(bytes: Uint8Array): ServerHello | undefined {
   if (!draft) c.u8();
   if (c.bad) return undefined;
   const h: ServerHello = {
-    version, selected: undefined, sessionId, cipher, extensions: [], alpn: undefined, group: undefined, psk: false,
-    retry: Buffer.from(random.subarray(0, 8)).toString("hex") === RETRY, anomalies: [],
+    version,
+    selected: undefined,
+    sessionId,
+    cipher,
+    extensions: [],
+    alpn: undefined,
+    group: undefined,
+    psk: false,
+    retry: Buffer.from(random.subarray(0, 8)).toString("hex") === RETRY,
+    anomalies: [],
   };
   if (c.left >= 2)
     extensions(h, c, (type, e) => {
@@ -152,7 +187,13 @@ function remembered(key: string, make: () => string): string {
 
 /** JA3 as the original: GREASE left out. */
 export function ja3(h: ClientHello): string {
-  const text = [h.version, plain(h.ciphers).join("-"), plain(h.extensions).join("-"), plain(h.groups).join("-"), h.pointFormats.join("-")].join(",");
+  const text = [
+    h.version,
+    plain(h.ciphers).join("-"),
+    plain(h.extensions).join("-"),
+    plain(h.groups).join("-"),
+    h.pointFormats.join("-"),
+  ].join(",");
   return remembered(text, () => md5(text));
 }
 export function ja3s(h: ServerHello): string {
@@ -161,7 +202,15 @@ export function ja3s(h: ServerHello): string {
 }
 
 const JA4_VERSION: Readonly<Record<number, string>> = {
-  0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2", 0xfeff: "d1", 0xfefd: "d2", 0xfefc: "d3",
+  772: "13",
+  771: "12",
+  770: "11",
+  769: "10",
+  768: "s3",
+  2: "s2",
+  65279: "d1",
+  65277: "d2",
+  65276: "d3",
 };
 const alnum = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a);
 const count = (n: number): string => String(Math.min(n, 99)).padStart(2, "0");

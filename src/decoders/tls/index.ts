@@ -1,7 +1,20 @@
 /** TLS 1.0–1.3 and SSL 3 (RFC 8446, 5246, 6101): the handshake as far as it is in clear. */
-import { type At, type Decoder, type Emit, type Locate, NO, need, ok, type Progress, type Session, type Side, stop, type Verdict } from "../contract.js";
+import {
+  type At,
+  type Decoder,
+  type Emit,
+  type Locate,
+  NO,
+  need,
+  ok,
+  type Progress,
+  type Session,
+  type Side,
+  stop,
+  type Verdict,
+} from "../contract.js";
 import { Cursor } from "../cursor.js";
-import { type ClientHello, clientHello, ja3, serverHello, type ServerHello } from "./hello.js";
+import { type ClientHello, clientHello, ja3, type ServerHello, serverHello } from "./hello.js";
 import { body } from "./record.js";
 import { alertName } from "./tables.js";
 import { type Certificate, certificate } from "./x509.js";
@@ -234,7 +247,17 @@ class Tls implements Session {
     const { at, side, stream } = this.first;
     const until = later(c.last, s.last) ?? at;
     const outcome = established ? "success" : c.fatal || s.fatal ? "failure" : "unknown";
-    this.emit.record({ dataset: "tls", at, side, stream, until, ...b, hashes: [...b.hashes, this.again], outcome, anomalies: this.anomalies });
+    this.emit.record({
+      dataset: "tls",
+      at,
+      side,
+      stream,
+      until,
+      ...b,
+      hashes: [...b.hashes, this.again],
+      outcome,
+      anomalies: this.anomalies,
+    });
   }
 }
 

@@ -82,7 +82,9 @@ export function body(h: Handshake): { body: object; hosts: (string | undefined)[
         curve: group === undefined ? undefined : groupName(group),
         established: h.established,
         resumed: h.resumed,
-        next_protocol: server?.alpn ? wireText(server.alpn, 64, client?.notes ?? { escaped: false, cut: false, names: () => [] }) : undefined,
+        next_protocol: server?.alpn
+          ? wireText(server.alpn, 64, client?.notes ?? { escaped: false, cut: false, names: () => [] })
+          : undefined,
         alert: list(h.alerts),
         client: client || h.chains[0].length ? clientPart : undefined,
         server: server || chain.length ? serverPart : undefined,

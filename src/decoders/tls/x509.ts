@@ -75,23 +75,62 @@ function oid(e: Tlv | undefined): string {
 }
 
 const ATTRIBUTES: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O",
-  "2.5.4.11": "OU", "2.5.4.12": "title", "2.5.4.13": "description", "2.5.4.15": "businessCategory", "2.5.4.17": "postalCode", "2.5.4.42": "GN",
-  "2.5.4.97": "organizationIdentifier", "0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "emailAddress",
-  "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST", "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
+  "2.5.4.3": "CN",
+  "2.5.4.4": "SN",
+  "2.5.4.5": "serialNumber",
+  "2.5.4.6": "C",
+  "2.5.4.7": "L",
+  "2.5.4.8": "ST",
+  "2.5.4.9": "STREET",
+  "2.5.4.10": "O",
+  "2.5.4.11": "OU",
+  "2.5.4.12": "title",
+  "2.5.4.13": "description",
+  "2.5.4.15": "businessCategory",
+  "2.5.4.17": "postalCode",
+  "2.5.4.42": "GN",
+  "2.5.4.97": "organizationIdentifier",
+  "0.9.2342.19200300.100.1.1": "UID",
+  "0.9.2342.19200300.100.1.25": "DC",
+  "1.2.840.113549.1.9.1": "emailAddress",
+  "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL",
+  "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST",
+  "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
 };
 const KEYS: Readonly<Record<string, string>> = {
-  "1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.10": "RSA-PSS", "1.2.840.10045.2.1": "EC", "1.2.840.10040.4.1": "DSA", "1.3.101.110": "X25519",
-  "1.3.101.112": "Ed25519", "1.3.101.113": "Ed448", "2.16.840.1.101.3.4.3.17": "ML-DSA-44", "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
+  "1.2.840.113549.1.1.1": "RSA",
+  "1.2.840.113549.1.1.10": "RSA-PSS",
+  "1.2.840.10045.2.1": "EC",
+  "1.2.840.10040.4.1": "DSA",
+  "1.3.101.110": "X25519",
+  "1.3.101.112": "Ed25519",
+  "1.3.101.113": "Ed448",
+  "2.16.840.1.101.3.4.3.17": "ML-DSA-44",
+  "2.16.840.1.101.3.4.3.18": "ML-DSA-65",
 };
 const CURVES: Readonly<Record<string, string>> = {
-  "1.2.840.10045.3.1.7": "secp256r1", "1.3.132.0.34": "secp384r1", "1.3.132.0.35": "secp521r1", "1.3.132.0.10": "secp256k1", "1.3.132.0.33": "secp224r1",
+  "1.2.840.10045.3.1.7": "secp256r1",
+  "1.3.132.0.34": "secp384r1",
+  "1.3.132.0.35": "secp521r1",
+  "1.3.132.0.10": "secp256k1",
+  "1.3.132.0.33": "secp224r1",
 };
 const SIGNATURES: Readonly<Record<string, string>> = {
-  "1.2.840.113549.1.1.2": "MD2-RSA", "1.2.840.113549.1.1.4": "MD5-RSA", "1.2.840.113549.1.1.5": "SHA1-RSA", "1.2.840.113549.1.1.10": "RSA-PSS",
-  "1.2.840.113549.1.1.11": "SHA256-RSA", "1.2.840.113549.1.1.12": "SHA384-RSA", "1.2.840.113549.1.1.13": "SHA512-RSA", "1.2.840.113549.1.1.14": "SHA224-RSA",
-  "1.2.840.10045.4.1": "ECDSA-SHA1", "1.2.840.10045.4.3.2": "ECDSA-SHA256", "1.2.840.10045.4.3.3": "ECDSA-SHA384", "1.2.840.10045.4.3.4": "ECDSA-SHA512",
-  "1.2.840.10040.4.3": "DSA-SHA1", "1.3.101.112": "Ed25519", "1.3.101.113": "Ed448",
+  "1.2.840.113549.1.1.2": "MD2-RSA",
+  "1.2.840.113549.1.1.4": "MD5-RSA",
+  "1.2.840.113549.1.1.5": "SHA1-RSA",
+  "1.2.840.113549.1.1.10": "RSA-PSS",
+  "1.2.840.113549.1.1.11": "SHA256-RSA",
+  "1.2.840.113549.1.1.12": "SHA384-RSA",
+  "1.2.840.113549.1.1.13": "SHA512-RSA",
+  "1.2.840.113549.1.1.14": "SHA224-RSA",
+  "1.2.840.10045.4.1": "ECDSA-SHA1",
+  "1.2.840.10045.4.3.2": "ECDSA-SHA256",
+  "1.2.840.10045.4.3.3": "ECDSA-SHA384",
+  "1.2.840.10045.4.3.4": "ECDSA-SHA512",
+  "1.2.840.10040.4.3": "DSA-SHA1",
+  "1.3.101.112": "Ed25519",
+  "1.3.101.113": "Ed448",
 };
 
 function text(e: Tlv, notes: TextNotes): string {
@@ -108,8 +147,11 @@ const cut = (s: string, notes: TextNotes): string => {
 };
 
 /** RFC 4514 §2.4. */
-function escape(s: string): string {
-  return s.replace(/[",+;<>\\]/g, "\\$&").replace(/^([ #])/, "\\$1").replace(/ $/, "\\ ");
+function escaped(s: string): string {
+  return s
+    .replace(/[",+;<>\\]/g, "\\$&")
+    .replace(/^([ #])/, "\\$1")
+    .replace(/ $/, "\\ ");
 }
 
 /** RFC 4514: the last RDN first. Common names come beside. */
@@ -124,7 +166,7 @@ function nameOf(e: Tlv, notes: TextNotes): { text: string; common: string[] } {
       const id = oid(type);
       const v = text(value, notes);
       if (id === "2.5.4.3") common.push(v);
-      parts.push(`${ATTRIBUTES[id] ?? id}=${escape(v)}`);
+      parts.push(`${ATTRIBUTES[id] ?? id}=${escaped(v)}`);
     }
     if (rdns.length < MAX_NAMES && parts.length) rdns.push(parts.join("+"));
   }
@@ -157,7 +199,11 @@ export function certificate(der: Uint8Array): Certificate {
   const c: Certificate = {
     sha256: createHash("sha256").update(der).digest("hex").toUpperCase(),
     sha1: createHash("sha1").update(der).digest("hex").toUpperCase(),
-    subjectCommonNames: [], issuerCommonNames: [], alternativeNames: [], malformed: true, notes: new TextNotes(),
+    subjectCommonNames: [],
+    issuerCommonNames: [],
+    alternativeNames: [],
+    malformed: true,
+    notes: new TextNotes(),
   };
   const outer = tlv(der, 0, der.length);
   const tbs = outer && tlv(der, outer.from, outer.to);
@@ -174,7 +220,10 @@ export function certificate(der: Uint8Array): Certificate {
     i = 1;
   }
   const [serial, , issuer, validity, subject, key] = fields.slice(i);
-  if (serial) c.serial = hex(content(serial)).replace(/^00(?=.)/, "").slice(0, 128);
+  if (serial)
+    c.serial = hex(content(serial))
+      .replace(/^00(?=.)/, "")
+      .slice(0, 128);
   if (issuer) {
     const n = nameOf(issuer, c.notes);
     c.issuer = n.text;

@@ -1,0 +1,200 @@
+/** What a user meets on the command line: results, errors in one line, exit statuses, nothing half-written. */
+import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+
+const root = join(import.meta.dirname, "..");
+const fixture = join(root, "fixtures", "pcaps", "mixed", "everything.pcap");
+let dir: string;
+const run = (args: string[], options: { input?: Buffer; env?: Record<string, string> } = {}): SpawnSyncReturns<string> =>
+  spawnSync(join(root, "bin", "threatflow"), args, {
+    encoding: "utf8",
+    timeout: 60000,
+    input: options.input as never,
+    env: { ...process.env, THREATFLOW_DATA: join(dir, "data"), ...options.env },
+    maxBuffer: 64 << 20,
+  });
+const json = (r: SpawnSyncReturns<string>): any => JSON.parse(r.stdout.trim().split("\n").at(-1) as string);
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "threatflow-cli-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test("analyze prints a summary object and writes sorted NDJSON", () => {
+  const r = run(["analyze", fixture, "--ndjson", join(dir, "out"), "--json"]);
+  expect(r.status).toBe(0);
+  const s = json(r);
+  expect(s.capture).toMatchObject({ format: "pcap", linktypes: ["ETHERNET"] });
+  expect(s.capture.id).toMatch(/^[0-9a-f]{64}$/);
+  expect(s.accounting.read).toBe(s.capture.packets);
+  for (const [dataset, n] of Object.entries(s.records)) {
+    const lines = readFileSync(join(dir, "out", `${dataset}.ndjson`), "utf8")
+      .trim()
+      .split("\n");
+    expect(lines.length).toBe(n);
+    const times = lines.map((l) => JSON.parse(l)["@timestamp"]);
+    expect(times).toEqual([...times].sort());
+  }
+  expect(readdirSync(join(dir, "out")).filter((n) => n.startsWith("."))).toEqual([]);
+});
+
+test("the summary for people says when, who, what, the accounting and what to try next", () => {
+  const r = run(["analyze", fixture]);
+  expect(r.status).toBe(0);
+  for (const word of ["time", "hosts", "protocols", "talkers", "odd", "packets = ", "decoded", "next: threatflow query"])
+    expect(r.stdout).toContain(word);
+});
+
+test("importing twice changes nothing; other options need --force", () => {
+  const first = json(run(["analyze", fixture, "--json"]));
+  const again = json(run(["analyze", fixture, "--json", "--ndjson", join(dir, "out"), "--data", join(dir, "data")]));
+  expect(again.already_imported).toBe(true);
+  expect(again.records).toEqual(first.records);
+  const direct = run(["analyze", fixture, "--ndjson", join(dir, "direct")]);
+  expect(direct.status).toBe(0);
+  for (const f of readdirSync(join(dir, "direct")))
+    expect(readFileSync(join(dir, "out", f), "utf8")).toBe(readFileSync(join(dir, "direct", f), "utf8"));
+  const other = run(["analyze", fixture, "--filter", "tcp"]);
+  expect(other.status).toBe(1);
+  expect(other.stderr).toContain("--force");
+  expect(json(run(["analyze", fixture, "--filter", "tcp", "--force", "--json"])).accounting.filtered).toBeGreaterThan(0);
+});
+
+describe("bad input is one clear line", () => {
+  const bad = (name: string, content: Buffer | undefined, words: RegExp): void => {
+    const path = join(dir, name);
+    if (content) writeFileSync(path, content);
+    const r = run(["analyze", path, "--ndjson", join(dir, "out")]);
+    expect(r.status).toBe(1);
+    expect(r.stderr.trim().split("\n")).toHaveLength(1);
+    expect(r.stderr).toMatch(words);
+    expect(existsSync(join(dir, "out")) ? readdirSync(join(dir, "out")) : []).toEqual([]);
+  };
+  test("no file", () => bad("absent.pcap", undefined, /no such file/));
+  test("an empty file", () => bad("empty.pcap", Buffer.alloc(0), /is empty/));
+  test("a JPEG", () => bad("photo.pcap", Buffer.from("ffd8ffe000104a464946", "hex"), /JPEG/));
+  test("half a file header", () => bad("half.pcap", readFileSync(fixture).subarray(0, 20), /ends inside its file header/));
+  test("a gzip of nothing", () => bad("nothing.pcap.gz", gzipSync(Buffer.alloc(0)), /nothing/));
+  test("a gzip cut at its beginning", () => bad("cut.gz", gzipSync(readFileSync(fixture)).subarray(0, 8), /nothing|empty/));
+  test("a folder without captures", () => {
+    mkdirSync(join(dir, "folder"));
+    const r = run(["analyze", join(dir, "folder")]);
+    expect(r.status).toBe(1);
+    expect(r.stderr).toMatch(/no capture/);
+  });
+  test("a filter that is none", () => {
+    const r = run(["analyze", fixture, "--filter", "tcp port frog"]);
+    expect(r.status).toBe(1);
+    expect(r.stderr).toMatch(/filter/);
+  });
+  test("wrong usage is exit 2", () => {
+    expect(run(["analyze"]).status).toBe(2);
+    expect(run(["analyze", fixture, "--workers", "none"]).status).toBe(2);
+    expect(run(["frobnicate"]).status).toBe(2);
+  });
+});
+
+test("a pcap header alone is a capture without packets", () => {
+  const path = join(dir, "header.pcap");
+  writeFileSync(path, readFileSync(fixture).subarray(0, 24));
+  const s = json(run(["analyze", path, "--ndjson", join(dir, "out"), "--json"]));
+  expect(s.accounting).toEqual({ read: 0, decoded: 0, filtered: 0, undecodable: {}, duplicate: 0 });
+});
+
+test("a file cut short gives every whole packet and says where it ends; --strict makes that exit 3", () => {
+  const path = join(dir, "cut.pcap");
+  copyFileSync(fixture, path);
+  truncateSync(path, readFileSync(fixture).length - 7);
+  const r = run(["analyze", path, "--ndjson", join(dir, "out"), "--json", "--strict"]);
+  expect(r.status).toBe(3);
+  const s = json(r);
+  const whole = json(run(["analyze", fixture, "--ndjson", join(dir, "whole"), "--json"]));
+  expect(s.capture.packets).toBe(whole.capture.packets - 1);
+  expect(s.damage.truncated_at).toBeGreaterThan(0);
+});
+
+test("a record length of 4 GB is skipped and counted, the packets behind it are found again", () => {
+  const bytes = Buffer.from(readFileSync(fixture));
+  let at = 24;
+  for (let i = 0; i < 10; i++) at += 16 + bytes.readUInt32LE(at + 8);
+  bytes.writeUInt32LE(0xfffffff0, at + 8);
+  const path = join(dir, "broken.pcap");
+  writeFileSync(path, bytes);
+  const s = json(run(["analyze", path, "--ndjson", join(dir, "out"), "--json"]));
+  expect(s.damage.broken_records).toBe(1);
+  const whole = json(run(["analyze", fixture, "--ndjson", join(dir, "whole"), "--json"]));
+  expect(s.capture.packets).toBe(whole.capture.packets - 1);
+});
+
+test("compressed captures and stdin give the records of the plain file, all frames of a .zst included", () => {
+  const plain = readFileSync(fixture);
+  const flows = (file: string[], input?: Buffer): number =>
+    json(run(["analyze", ...file, "--ndjson", join(dir, "o"), "--json"], { input })).records.flow;
+  const expected = flows([fixture]);
+  writeFileSync(join(dir, "a.gz"), gzipSync(plain));
+  const half = plain.length >> 1;
+  writeFileSync(join(dir, "a.zst"), Buffer.concat([zstdCompressSync(plain.subarray(0, half)), zstdCompressSync(plain.subarray(half))]));
+  writeFileSync(
+    join(dir, "members.gz"),
+    Buffer.concat([gzipSync(plain.subarray(0, half)), gzipSync(plain.subarray(half)), Buffer.from("junk")]),
+  );
+  expect(flows([join(dir, "a.gz")])).toBe(expected);
+  expect(flows([join(dir, "a.zst")])).toBe(expected);
+  expect(flows([join(dir, "members.gz")])).toBe(expected);
+  expect(flows(["-"], plain)).toBe(expected);
+});
+
+test("a worker that dies is replaced; after a second death its shard is set aside, counted and named", () => {
+  const r = run(["analyze", fixture, "--ndjson", join(dir, "out"), "--json", "--workers", "2", "--shards", "1"], {
+    env: { THREATFLOW_TEST_CRASH: "0:SIGSEGV" },
+  });
+  expect(r.status).toBe(3);
+  const s = json(r);
+  expect(s.status).toBe("partial");
+  expect(s.set_aside).toHaveLength(1);
+  expect(s.set_aside[0].reason).toMatch(/died 2 times/);
+  expect(s.accounting.undecodable["worker-crash"]).toBe(s.set_aside[0].packets);
+  expect(s.accounting.read).toBe(s.accounting.decoded + s.accounting.undecodable["worker-crash"]);
+});
+
+test("query answers with the language, top and CSV; extract gives a capture that tcpdump reads", () => {
+  run(["analyze", fixture]);
+  expect(run(["query", "dns.question.name: *.example and not dns.response_code: NXDOMAIN", "--count"]).stdout.trim()).toMatch(/^[1-9]/);
+  expect(run(["query", "source.ip: 198.51.100.0/24", "--dataset", "flow", "--count"]).stdout.trim()).toBe(
+    run(["query", "source.ip: 198.51.100.*", "--dataset", "flow", "--count"]).stdout.trim(),
+  );
+  expect(run(["query", "--top", "network.protocol", "--dataset", "flow"]).stdout).toContain("http");
+  expect(run(["query", "*", "--dataset", "http", "--format", "csv", "--fields", "http.request.method,url.path"]).stdout).toMatch(
+    /^http\.request\.method,url\.path\r\n/,
+  );
+  expect(run(["query", "no.such.field: 1"]).status).toBe(1);
+  expect(run(["query", "( a"]).stderr).toMatch(/character/);
+  const flow = JSON.parse(run(["query", "network.protocol: http", "--dataset", "flow", "--limit", "1", "--format", "ndjson"]).stdout);
+  const out = join(dir, "flow.pcap");
+  const r = run(["extract", "--flow", flow.flow.id, "-o", out]);
+  expect(r.status).toBe(0);
+  const listed = spawnSync("tcpdump", ["-nr", out], { encoding: "utf8" });
+  expect(listed.stdout.trim().split("\n")).toHaveLength(flow.network.packets);
+});
+
+test("Ctrl-C says what was kept, and running again completes", async () => {
+  const big = join(dir, "big.pcap");
+  const bytes = readFileSync(fixture);
+  writeFileSync(big, Buffer.concat([bytes.subarray(0, 24), ...Array(400).fill(bytes.subarray(24))]));
+  const child = spawn(join(root, "bin", "threatflow"), ["analyze", big, "--ndjson", join(dir, "out"), "--quiet"], { detached: true });
+  let stderr = "";
+  child.stderr.on("data", (b: Buffer) => {
+    stderr += b.toString();
+  });
+  await new Promise((r) => setTimeout(r, 450));
+  process.kill(-(child.pid as number), "SIGINT");
+  const code = await new Promise((r) => child.on("exit", r));
+  if (code !== 0) {
+    expect(stderr).toMatch(/cancelled/);
+    expect(existsSync(join(dir, "out")) ? readdirSync(join(dir, "out")).filter((n) => n.endsWith(".ndjson")) : []).toEqual([]);
+  }
+  expect(run(["analyze", big, "--ndjson", join(dir, "out")]).status).toBe(0);
+});

@@ -1,0 +1,38 @@
+/** The laws, on the project's own fixtures: same capture same records, every packet accounted for, golden records. */
+import { readFileSync } from "node:fs";
+import { Pool } from "../dist/jobs/pool.js";
+import { validateLine } from "../dist/records/validator.js";
+import { decode } from "./support/decode.ts";
+import { fixtures, goldenText } from "./support/golden.ts";
+
+describe.each(fixtures())("%s", (path) => {
+  test("gives the records that were agreed on, byte for byte", async () => {
+    expect(goldenText(await decode(path))).toBe(readFileSync(path.replace(/\.pcap$/, ".expected.ndjson"), "utf8"));
+  });
+  test("gives the same bytes for any shards and windows (L1)", async () => {
+    const base = goldenText(await decode(path));
+    for (const shards of [1, 2, 3, 8])
+      for (const windowBytes of [64 << 10, 4 << 20]) expect(goldenText(await decode(path, { shards, windowBytes }))).toBe(base);
+  });
+  test("accounts for every packet (L2)", async () => {
+    const a = (await decode(path)).summary.accounting;
+    expect(a.read).toBe(a.decoded + a.filtered + a.duplicate + Object.values(a.undecodable).reduce((x, y) => x + y, 0));
+    expect(a.read).toBeGreaterThan(0);
+  });
+  test("every record is what the schema says", async () => {
+    const d = await decode(path);
+    for (const [dataset, text] of d.text)
+      for (const line of text.split("\n").filter(Boolean)) expect(validateLine(dataset, line)).toBeUndefined();
+  });
+});
+
+test("worker processes give the same bytes as one process", async () => {
+  const path = fixtures().find((f) => f.includes("everything")) as string;
+  const base = goldenText(await decode(path));
+  const pool = new Pool(2);
+  try {
+    for (const shards of [1, 2, 3]) expect(goldenText(await decode(path, { shards, pool }))).toBe(base);
+  } finally {
+    pool.close();
+  }
+});

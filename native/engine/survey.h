@@ -38,7 +38,8 @@ class Survey {
   Walker walker;
   Account account;
   std::map<uint32_t, uint64_t> frames, linktypes;  // packets by ethertype (without IP), by link type
-  uint64_t clock = 0, time_steps = 0, fragment_limit() const { return defrag_.limit_hits; }
+  uint64_t clock = 0, time_steps = 0;
+  uint64_t fragment_limit() const { return defrag_.limit_hits; }
   uint64_t first_step_packet = 0;
   int64_t first_step_time = 0, first_time = 0, last_time = 0, min_time = 0, max_time = 0;
   uint32_t wanted_linktype = 0;

@@ -80,7 +80,7 @@ for (let base = 1; base <= Number(clients); base += GROUP) {
   for (let i = 0; i < Math.max(packets.length, Number(bulk)); i++)
     for (let c = base; c < base + GROUP && c <= Number(clients); c++) {
       if (i < packets.length && next(500) !== 0) write(address(packets[i], c)); // one in 500 is lost
-      if (i < Number(bulk)) write(segment(c, next(50) === 0 ? i + 1 : i)); // one in 50 comes too early
+      if (i < Number(bulk)) write(segment(c, i % 50 === 10 ? i + 1 : i % 50 === 11 ? i - 1 : i)); // one in 50 comes too early
     }
 }
 writeSync(fd, Buffer.concat(buffer));

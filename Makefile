@@ -9,7 +9,7 @@ CORPUS ?= $(ROOT)/../shared/pcaps
 CAPTURE ?= .cache/bench/mixed.pcap
 SECONDS ?= 5
 
-.PHONY: all build setup native dist demo test test-long lint native-test jest corpus bench bench-capture fuzz coverage fixtures clean distclean
+.PHONY: all build setup native dist demo test test-long lint native-test jest corpus bench fuzz fixtures clean distclean
 all: build
 build: native dist
 
@@ -44,7 +44,6 @@ lint: build
 	@node_modules/.bin/biome check src test scripts
 	@node_modules/.bin/tsc --noEmit -p tsconfig.test.json
 	@$(NODE) scripts/check-imports.ts
-	@bash scripts/check-files.sh
 native-test: .cache/system-test build
 	@bash scripts/native-test.sh
 jest: build .cache/system-test
@@ -63,3 +62,6 @@ clean:
 	rm -rf build dist coverage
 distclean: clean
 	rm -rf node_modules .node .cache
+fixtures: build
+	@bash scripts/make-fixtures.sh
+	@$(NODE) scripts/update-golden.ts

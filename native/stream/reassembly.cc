@@ -132,7 +132,7 @@ void Reassembly::retain(Flow& f, Half& h, uint32_t seq, const uint8_t* p, uint32
   h.retained.push_back({seq, len, p, !in_window});
   h.retained_bytes += len;
   f.dirty |= in_window;
-  while (h.retained_bytes > kMaxRetained) {
+  while (h.retained_bytes > kMaxRetained || h.retained.size() > kMaxRetainedSegments) {
     uint32_t first = h.retained.front().seq + h.retained.front().len;
     release(h, first);
   }

@@ -8,6 +8,7 @@ namespace tf {
 constexpr uint32_t kMaxWaitingBytes = 1u << 20, kMaxWaitingSegments = 1024;  // above a hole, per half-stream
 constexpr uint32_t kHolePackets = 16;            // packets of the flow after the receiver acknowledged past a hole
 constexpr uint32_t kMaxRetained = 64u << 10;     // delivered and unacknowledged bytes kept per half-stream
+constexpr uint32_t kMaxRetainedSegments = 1024;  // and in how many pieces
 constexpr uint64_t kMaxRetainedTotal = 64u << 20, kMaxWaitingTotal = 96u << 20;  // in one process
 
 class StreamSink {

@@ -1,6 +1,6 @@
 /** Commands and their flags; each command is one file. Exit status: 0 done, 1 could not, 2 wrong usage, 3 damaged (with --strict) or partial. */
 import { Command, CommanderError } from "commander";
-import { ThreatflowError } from "../errors.js";
+import { systemError, ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
 import { analyzeCommand } from "./analyze.js";
 import { captureCommands } from "./captures.js";
@@ -30,7 +30,8 @@ export async function run(args: string[]): Promise<number> {
   }
 }
 
-function report(error: unknown): number {
+function report(raw: unknown): number {
+  const error = systemError(raw, (raw as { path?: string } | null)?.path ?? "the data folder");
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ThreatflowError) {
     process.stderr.write(`threatflow: ${error.message}${error.remedy ? `; ${error.remedy}` : ""}\n`);

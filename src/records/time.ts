@@ -27,3 +27,8 @@ export function nanosBetween(aSeconds: number, aNanos: number, bSeconds: number,
   return (JSON as unknown as { rawJSON(text: string): number }).rawJSON(exact.toString());
 }
 export const before = (a: At, b: At): boolean => a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos);
+/** The later of two, where known; the first of equals. */
+export function later(a: At | undefined, b: At | undefined): At | undefined {
+  if (!a || !b) return a ?? b;
+  return before(a, b) ? b : a;
+}

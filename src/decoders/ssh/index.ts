@@ -1,5 +1,6 @@
 /** SSH 2 (RFC 4253): identification, key exchange, host key; everything after NEWKEYS is encrypted. SSH 1: identification only. */
 import { TextNotes, wireText } from "../../records/text.js";
+import { later } from "../../records/time.js";
 import {
   type At,
   type Decoder,
@@ -129,12 +130,7 @@ class Ssh implements Session {
     const established = c.newkeys && s.newkeys;
     const side: Side = this.first[0] ? 0 : 1;
     const { at, stream } = this.first[side] as { at: At; stream: number };
-    const until =
-      c.last && s.last
-        ? c.last.seconds > s.last.seconds || (c.last.seconds === s.last.seconds && c.last.nanos >= s.last.nanos)
-          ? c.last
-          : s.last
-        : (c.last ?? s.last);
+    const until = later(c.last, s.last);
     this.emit.record({
       dataset: "ssh",
       at,

@@ -1,4 +1,6 @@
 /** TLS 1.0–1.3 and SSL 3 (RFC 8446, 5246, 6101): the handshake as far as it is in clear. */
+
+import { later } from "../../records/time.js";
 import {
   type At,
   type Decoder,
@@ -160,8 +162,6 @@ class Tls implements Session {
         this.server = hello;
         for (const a of hello.anomalies) this.note(a, at);
       }
-    } else if (side === 1 && type === 6 && !this.retry) {
-      this.retry = undefined; // HelloRetryRequest of early drafts has its own type: nothing to keep
     } else if (type === 11) this.certificates(d, m, at);
     else if (side === 1 && type === 12) {
       this.keyExchange = true;
@@ -259,11 +259,6 @@ class Tls implements Session {
       anomalies: this.anomalies,
     });
   }
-}
-
-function later(a: At | undefined, b: At | undefined): At | undefined {
-  if (!a || !b) return a ?? b;
-  return a.seconds > b.seconds || (a.seconds === b.seconds && a.nanos >= b.nanos) ? a : b;
 }
 
 function probe(b: Uint8Array): Verdict {

@@ -29,8 +29,6 @@ export type Progress =
   | { kind: "handover"; consumed: number }
   | { kind: "stop"; reason: StopReason };
 
-export type EndCause = "fin" | "rst" | "timeout" | "capture-end";
-
 /** How sure a decoder is that these first bytes of a side are its protocol, and which side would send them. */
 export interface Verdict {
   sure: "certain" | "unsure" | "no";
@@ -45,8 +43,6 @@ export interface FlowView {
   readonly protocol: number;
   readonly clientPort: number;
   readonly serverPort: number;
-  readonly clientAddress: string;
-  readonly serverAddress: string;
 }
 
 /** A record as a decoder emits it; the envelope is added in src/records. */
@@ -59,8 +55,8 @@ export interface Emission {
   index?: number;
   /** Time of the last byte, where the record spans more than one. */
   until?: At;
-  /** Nested fields in schema order, without the envelope. */
-  body: object;
+  /** Nested fields in schema order, without the envelope; or the same as JSON text. */
+  body: object | string;
   outcome?: "success" | "failure" | "unknown";
   hosts?: readonly (string | undefined)[];
   ips?: readonly (string | undefined)[];
@@ -69,7 +65,7 @@ export interface Emission {
   /** True: seen from the responder (an answer without its question): source and destination stay the flow's. */
   type?: readonly string[];
   /** Frames without a flow name their own ends. */
-  ends?: { source?: object; destination?: object };
+  ends?: { source?: object; destination?: object; network?: object };
 }
 
 export interface AnomalyDetail {
@@ -89,7 +85,8 @@ export interface Session {
   skipped(side: Side, length: number, missing: number, at: At): void;
   /** A side ended (FIN): no more bytes of it. The other may go on. */
   sideEnd?(side: Side, at: At): void;
-  end(cause: EndCause, at: At): void;
+  /** Nothing more comes of either side. */
+  end(): void;
 }
 
 export interface Decoder {

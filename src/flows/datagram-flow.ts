@@ -1,5 +1,5 @@
 /** A flow of datagrams (UDP, ICMP): each is one message for the session. */
-import type { At, DecoderSettings, Emit, EndCause, Session, Side } from "../decoders/contract.js";
+import type { At, DecoderSettings, Emit, Session, Side } from "../decoders/contract.js";
 import type { Flow } from "./flow.js";
 import { orient, PROBE_BYTES, probe } from "./probing.js";
 import { signature } from "./signatures.js";
@@ -38,10 +38,10 @@ export class DatagramFlow {
     }
   }
 
-  end(cause: EndCause, at: At): void {
+  end(): void {
     if (this.finished) return;
     this.finished = true;
-    this.session?.end(cause, at);
+    this.session?.end();
     this.session = undefined;
   }
 
@@ -49,13 +49,13 @@ export class DatagramFlow {
     const best = probe(this.flow, side, bytes);
     if (best && (best.verdict.sure === "certain" || best.hinted)) {
       orient(this.flow, best);
-      this.flow.protocols.push(best.decoder.name);
+      this.flow.found(best.decoder.name);
       this.session = best.decoder.open(this.flow.view(), this.emit, this.settings);
       return true;
     }
     if (this.flow.protocols.length === 0) {
       const known = signature("udp", bytes, this.flow.port(0), this.flow.port(1));
-      if (known) this.flow.protocols.push(known);
+      if (known) this.flow.found(known);
     }
     this.probed[side]++;
     this.probedBytes[side] += bytes.length;

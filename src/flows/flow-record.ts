@@ -1,8 +1,8 @@
 /** The record of a closed flow, from the native side's columns. */
-import type { At, EndCause } from "../decoders/contract.js";
+import type { At } from "../decoders/contract.js";
 import { COLUMNS, column as c } from "../engine/native.js";
-import { some } from "../records/envelope.js";
-import type { Flow } from "./flow.js";
+import type { Additions } from "../records/envelope.js";
+import type { EndCause, Flow } from "./flow.js";
 
 /** Endpoint states, in the order of native/flow/flow.h. */
 const S = { inactive: 0, synSent: 1, synAckSent: 2, partial: 3, established: 4, closed: 5, reset: 6 } as const;
@@ -25,10 +25,13 @@ export function connState(orig: number, resp: number): string {
   return "OTH";
 }
 
-const flagNames = (bits: number): string[] | undefined => (bits ? FLAGS.filter((_, i) => bits & (1 << i)) : undefined);
+/** The sides that are known, as a group. */
+function sides(source: string, destination: string): string {
+  return `{${source && `"source":${source}`}${source && destination && ","}${destination && `"destination":${destination}`}}`;
+}
+const flagNames = (bits: number): string => (bits ? JSON.stringify(FLAGS.filter((_, i) => bits & (1 << i))) : "");
+const flagLists: readonly string[] = Array.from({ length: 256 }, (_, bits) => flagNames(bits));
 const swapCase = (s: string): string => s.replace(/[a-z]/gi, (x) => (x < "a" ? x.toLowerCase() : x.toUpperCase()));
-const known = (n: number): number | undefined => (n < 0 ? undefined : n);
-
 export interface Closed {
   at: At;
   start: At;
@@ -46,44 +49,51 @@ export function closedTimes(table: Float64Array, row: number, cause: EndCause): 
   };
 }
 
-/** Body of the flow record; side 0 is the originator as the flow has it now. */
-export function flowBody(table: Float64Array, row: number, flow: Flow, history: string, cause: EndCause): object {
+/** Reads a column of a side, where side 0 is the originator as the flow has it now. */
+const own = (table: Float64Array, first: number, flow: Flow, side: number): number =>
+  table[first + (flow.reversed ? 1 - side : side) * PER_SIDE];
+
+/** What the flow record adds to the groups of the envelope. */
+export function flowAdditions(table: Float64Array, row: number, flow: Flow, history: string, cause: EndCause): Additions {
   const b = row * COLUMNS;
-  const o = flow.reversed ? 1 : 0;
-  const own = (name: string, side: number): number => table[b + c[`${name}0`] + (side ^ o) * PER_SIDE];
-  const tcp = flow.protocol === TCP && history !== "";
-  const icmp = flow.protocol === 1 || flow.protocol === 58;
-  const scale = [own("scale", 0), own("scale", 1)];
-  const mss = [own("mss", 0), own("mss", 1)];
-  const missed = [own("missed", 0), own("missed", 1)];
-  const packets = [own("packets", 0), own("packets", 1)];
-  const bytes = [own("bytes", 0), own("bytes", 1)];
+  const packets0 = own(table, b + c.packets0, flow, 0);
+  const packets1 = own(table, b + c.packets0, flow, 1);
+  const bytes0 = own(table, b + c.bytes0, flow, 0);
+  const bytes1 = own(table, b + c.bytes0, flow, 1);
+  const missed =
+    flow.protocol === TCP && history !== ""
+      ? `,"missed_bytes":{"source":${own(table, b + c.missed0, flow, 0)},"destination":${own(table, b + c.missed0, flow, 1)}}`
+      : "";
   return {
-    flow: {
-      final: true,
-      end_reason: cause,
-      missed_bytes: tcp ? { source: missed[0], destination: missed[1] } : undefined,
-      payload_bytes: { source: own("payload", 0), destination: own("payload", 1) },
-    },
-    threatflow: { protocols: flow.protocols },
-    source: { packets: packets[0], bytes: bytes[0] },
-    destination: { packets: packets[1], bytes: bytes[1] },
-    network: { packets: packets[0] + packets[1], bytes: bytes[0] + bytes[1] },
-    tcp: tcp
-      ? {
-          state: connState(own("state", 0), own("state", 1)),
-          history: o ? swapCase(history) : history,
-          flags: some({ source: flagNames(own("flags", 0)), destination: flagNames(own("flags", 1)) }),
-          rtt: known(table[b + c.rtt]),
-          retransmits: own("retransmits", 0) + own("retransmits", 1),
-          out_of_order: own("outOfOrder", 0) + own("outOfOrder", 1),
-          overlap_conflicts: table[b + c.conflicts],
-          window_scale: scale[0] >= 0 || scale[1] >= 0 ? { source: known(scale[0]), destination: known(scale[1]) } : undefined,
-          mss: mss[0] || mss[1] ? { source: mss[0] || undefined, destination: mss[1] || undefined } : undefined,
-        }
-      : undefined,
-    icmp: icmp ? { type: table[b + c.icmpType], code: table[b + c.icmpCode] } : undefined,
+    flow:
+      `,"final":true,"end_reason":"${cause}"${missed}` +
+      `,"payload_bytes":{"source":${own(table, b + c.payload0, flow, 0)},"destination":${own(table, b + c.payload0, flow, 1)}}`,
+    source: `,"packets":${packets0},"bytes":${bytes0}`,
+    destination: `,"packets":${packets1},"bytes":${bytes1}`,
+    network: `,"packets":${packets0 + packets1},"bytes":${bytes0 + bytes1}`,
+    protocols: flow.protocols,
   };
+}
+
+/** Body of the flow record as JSON text: the groups `tcp` or `icmp`. */
+export function flowBody(table: Float64Array, row: number, flow: Flow, history: string): string {
+  const b = row * COLUMNS;
+  if (flow.protocol === 1 || flow.protocol === 58) return `{"icmp":{"type":${table[b + c.icmpType]},"code":${table[b + c.icmpCode]}}}`;
+  if (flow.protocol !== TCP || history === "") return "{}";
+  const state = connState(own(table, b + c.state0, flow, 0), own(table, b + c.state0, flow, 1));
+  const flags = sides(flagLists[own(table, b + c.flags0, flow, 0)], flagLists[own(table, b + c.flags0, flow, 1)]);
+  const scale = [0, 1].map((side) => own(table, b + c.scale0, flow, side));
+  const mss = [0, 1].map((side) => own(table, b + c.mss0, flow, side));
+  const rtt = table[b + c.rtt];
+  return (
+    `{"tcp":{"state":"${state}","history":"${flow.reversed ? swapCase(history) : history}"` +
+    `${flags === "{}" ? "" : `,"flags":${flags}`}${rtt < 0 ? "" : `,"rtt":${rtt}`}` +
+    `,"retransmits":${own(table, b + c.retransmits0, flow, 0) + own(table, b + c.retransmits0, flow, 1)}` +
+    `,"out_of_order":${own(table, b + c.outOfOrder0, flow, 0) + own(table, b + c.outOfOrder0, flow, 1)}` +
+    `,"overlap_conflicts":${table[b + c.conflicts]}` +
+    `${scale[0] >= 0 || scale[1] >= 0 ? `,"window_scale":${sides(scale[0] < 0 ? "" : String(scale[0]), scale[1] < 0 ? "" : String(scale[1]))}` : ""}` +
+    `${mss[0] || mss[1] ? `,"mss":${sides(mss[0] ? String(mss[0]) : "", mss[1] ? String(mss[1]) : "")}` : ""}}}`
+  );
 }
 
 export function streamLength(table: Float64Array, row: number, side: number): number {

@@ -11,9 +11,9 @@ import { envelope, type Observer } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
-import { type AnomalyCount, END_REASONS, Flow, FlowInfo } from "./flow.js";
-import { closedTimes, flowBody, packedOf, streamLength } from "./flow-record.js";
-import { StreamFlow } from "./stream-flow.js";
+import { type AnomalyCount, END_REASONS, Flow, flowInfo } from "./flow.js";
+import { closedTimes, flowAdditions, flowBody, packedOf, streamLength } from "./flow-record.js";
+import { type Skip, StreamFlow } from "./stream-flow.js";
 
 export interface FlowsOptions extends DecoderSettings {
   /** Interfaces to name in records, by number; empty where the capture has one without a name. */
@@ -30,6 +30,22 @@ function nameHash(name: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193) >>> 0;
   return h;
+}
+
+/** Where a flow's decoders write to. */
+class FlowEmit implements Emit {
+  private readonly flows: Flows;
+  private readonly flow: Flow;
+  constructor(flows: Flows, flow: Flow) {
+    this.flows = flows;
+    this.flow = flow;
+  }
+  record(e: Emission): void {
+    this.flows.record(e, this.flow);
+  }
+  anomaly(name: string, at: At, detail?: AnomalyDetail): void {
+    this.flow.note(name, at, detail);
+  }
 }
 
 export class Flows {
@@ -68,10 +84,16 @@ export class Flows {
           const from = w[at + 2];
           const bytes = (w[at + 12] ? batch.arena : window).subarray(from, from + w[at + 3]);
           const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10], clock: d[half + 8] };
-          if (type === EVENT.data) this.guard(o, when, () => (o.work as StreamFlow).data(w[at + 11], bytes, d[half + 4], when));
-          else {
-            setQuoted(w[at + 14] ? batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]) : "");
-            this.guard(o, when, () => (o.work as DatagramFlow).data(w[at + 11], bytes, w[at + 15], when));
+          try {
+            if (o.work instanceof StreamFlow) {
+              o.work.data(w[at + 11], bytes, d[half + 4], when);
+              if (o.work.over) o.work = undefined;
+            } else {
+              setQuoted(w[at + 14] ? batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]) : "");
+              o.work.data(w[at + 11], bytes, w[at + 15], when);
+            }
+          } catch (error) {
+            this.failed(o, when, error);
           }
           break;
         }
@@ -84,13 +106,16 @@ export class Flows {
           const side = w[at + 11];
           const stream = d[half + 4];
           const length = w[at + 3];
-          this.guard(o, when, () => {
+          try {
             if (type === EVENT.gap) work.gap(side, length, stream, when);
             else {
               work.reached(side, stream);
               work.sideEnd(side, when);
             }
-          });
+            if (work.over) o.work = undefined;
+          } catch (error) {
+            this.failed(o, when, error);
+          }
           break;
         }
         case EVENT.frame:
@@ -114,28 +139,23 @@ export class Flows {
 
   private begin(slot: number, packed: number, batch: Batch, at: number): void {
     const w = batch.words;
-    const info = new FlowInfo(batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]));
-    const flow = new Flow(slot, w[at + 3], packed, w[at + 2], w[at + 15], info);
-    const emit = this.emitter(flow);
-    const skip = (f: Flow, side: number, stop: boolean, upto: number): void => this.engine.skip(f.slot, f.serial, side, stop, upto);
-    const work = flow.protocol === 6 ? new StreamFlow(flow, emit, this.options, skip) : new DatagramFlow(flow, emit, this.options, skip);
+    const told = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
+    const flow = new Flow(slot, w[at + 3], packed, w[at + 2], w[at + 15], told);
+    const emit = new FlowEmit(this, flow);
+    const work =
+      flow.protocol === 6 ? new StreamFlow(flow, emit, this.options, this.skip) : new DatagramFlow(flow, emit, this.options, this.skip);
     this.open[slot] = { flow, work };
   }
+  private readonly skip: Skip = (f, side, stop, upto) => this.engine.skip(f.slot, f.serial, side, stop, upto);
 
-  private emitter(flow: Flow): Emit {
-    return {
-      record: (e) => this.record(e, flow),
-      anomaly: (name, at, detail) => flow.note(name, at, detail),
-    };
-  }
-
-  private record(e: Emission, flow: Flow | undefined): void {
+  /** A decoder's record; `flow` is the one that it belongs to. */
+  record(e: Emission, flow: Flow | undefined): void {
     this.parts.add(e.dataset, envelope(e, flow, this.observer(flow?.interface)), {
       at: e.at,
       side: e.side,
       stream: e.stream,
       index: e.index ?? 0,
-      seed: flow?.info.seed,
+      seed: flow?.seed,
       whole: false,
     });
     if (e.anomalies) for (const name of e.anomalies) this.tell(flow, name, e.at);
@@ -153,16 +173,13 @@ export class Flows {
     return iface === undefined ? undefined : this.options.observers[iface];
   }
 
-  private guard(o: Open, at: At, step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      this.exceptions++;
-      this.firstException ??= error;
-      o.work = undefined;
-      o.flow.note("decoder-exception", at);
-      for (const side of [0, 1]) this.engine.skip(o.flow.slot, o.flow.serial, side, true, 0);
-    }
+  /** A decoder threw: our bug. It costs its flow, never the run. */
+  private failed(o: Open, at: At, error: unknown): void {
+    this.exceptions++;
+    this.firstException ??= error;
+    o.work = undefined;
+    o.flow.note("decoder-exception", at);
+    for (const side of [0, 1]) this.engine.skip(o.flow.slot, o.flow.serial, side, true, 0);
   }
 
   private frame(batch: Batch, window: Uint8Array, at: number): void {
@@ -177,11 +194,10 @@ export class Flows {
     const emit: Emit = {
       record: (e) => {
         const network = { vlan: fields[2] ? { id: fields[2] } : undefined, inner: fields[3] ? { vlan: { id: fields[3] } } : undefined };
-        const body = fields[2] ? { ...e.body, network } : e.body;
         const full: Emission = {
           ...e,
-          body,
           ends: {
+            network,
             source: { ...e.ends?.source, mac: fields[0] || undefined },
             destination: { ...e.ends?.destination, mac: fields[1] || undefined },
           },
@@ -235,22 +251,24 @@ export class Flows {
     const table = batch.closed;
     const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
     const tab = text.lastIndexOf("\t");
+    const history = text.slice(tab + 1);
     const cause = END_REASONS[table[row * COLUMNS + column.endReason]];
     const times = closedTimes(table, row, cause);
     let o = this.open[slot];
     if (!o) {
       const { packed, ports, iface } = packedOf(table, row);
-      o = { flow: new Flow(slot, 0, packed, ports, iface, new FlowInfo(text.slice(0, tab))), work: undefined };
+      o = { flow: new Flow(slot, 0, packed, ports, iface, text.slice(0, tab)), work: undefined };
     }
     const { flow, work } = o;
     for (const [name, a] of this.waiting) flow.note(name, a.at, a, a.count);
     this.waiting = [];
     if (work) {
-      const open = o;
-      this.guard(open, times.end, () => {
+      try {
         if (work instanceof StreamFlow) for (const side of [0, 1]) work.reached(side, streamLength(table, row, side));
-        work.end(cause, times.end);
-      });
+        work.end(times.end);
+      } catch (error) {
+        this.failed(o, times.end, error);
+      }
     }
     this.open[slot] = undefined;
     const names = flow.anomalies ? [...flow.anomalies.keys()] : undefined;
@@ -259,26 +277,21 @@ export class Flows {
       at: times.at,
       side: 0,
       stream: 0,
-      body: flowBody(table, row, flow, text.slice(tab + 1), cause),
+      body: flowBody(table, row, flow, history),
       anomalies: names,
     };
-    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times), {
+    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times, flowAdditions(table, row, flow, history, cause)), {
       at: times.at,
       side: 0,
       stream: 0,
       index: 0,
-      seed: flow.info.seed,
+      seed: flow.seed,
       whole: true,
     });
     if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
     const b = row * COLUMNS;
-    this.digest.flow(
-      flow.info.address(0),
-      table[b + column.bytes0],
-      flow.info.address(1),
-      table[b + column.bytes1],
-      flow.protocols[0] ?? protocolName(flow.protocol),
-    );
+    const [one, other] = flowInfo(flow.told).addresses;
+    this.digest.flow(one, table[b + column.bytes0], other, table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
   }
 
   private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {
@@ -299,7 +312,7 @@ export class Flows {
       side: 0,
       stream: 0,
       index: nameHash(name),
-      seed: flow?.info.seed,
+      seed: flow?.seed,
       whole: false,
     });
   }

@@ -4,6 +4,11 @@ import type { At, Locate } from "../decoders/contract.js";
 /** Unconsumed bytes that one side may hold; past it the decoder is stopped. */
 export const MAX_UNCONSUMED = 256 * 1024;
 
+interface Mark {
+  stream: number;
+  at: At;
+}
+
 export class Half {
   /** Stream offset of the first unconsumed byte. */
   pos = 0;
@@ -18,14 +23,14 @@ export class Half {
   skipUntil = -1;
   missing = 0;
   /** The last packet of this side that brought anything. */
-  last: At = { packet: 0, seconds: 0, nanos: 0 };
+  last: At = NOWHERE;
   private view: Uint8Array = EMPTY;
   private owned: Uint8Array = EMPTY;
   private length = 0;
   private borrowed = false;
-  /** [stream offset, packet, seconds, nanos] of each packet that lies in the bytes at hand. */
-  private marks: number[] = [];
-  readonly locate: Locate = (offset) => this.find(this.pos + offset);
+  /** The packet that brought the first byte at hand, and each further one with the place where it begins. */
+  private first: At = NOWHERE;
+  private more: Mark[] = NO_MARKS;
 
   get available(): number {
     return this.length;
@@ -36,11 +41,12 @@ export class Half {
   bytes(): Uint8Array {
     return this.view;
   }
-  private find(stream: number): At {
-    const m = this.marks;
-    let i = m.length - 4;
-    while (i > 0 && m[i] > stream) i -= 4;
-    return i < 0 ? this.last : { packet: m[i + 1], seconds: m[i + 2], nanos: m[i + 3] };
+  /** The packet that brought the byte at `offset` of the bytes at hand. */
+  packetOf(offset: number): At {
+    if (this.length === 0) return this.last;
+    const m = this.more;
+    for (let i = m.length - 1; i >= 0; i--) if (m[i].stream <= this.pos + offset) return m[i].at;
+    return this.first;
   }
   /** Takes bytes that stand at `stream`; they are borrowed until `keep` copies what is left of them. */
   append(bytes: Uint8Array, stream: number, at: At): void {
@@ -50,39 +56,49 @@ export class Half {
       this.view = bytes;
       this.length = bytes.length;
       this.borrowed = true;
-      this.marks.length = 0;
-    } else {
-      this.keep();
-      const total = this.length + bytes.length;
-      if (total > this.owned.length) {
-        const bigger = new Uint8Array(Math.max(1024, total * 2));
-        bigger.set(this.view);
-        this.owned = bigger;
-      } else if (this.view.byteOffset + total > this.owned.length) {
-        this.owned.copyWithin(0, this.view.byteOffset, this.view.byteOffset + this.length);
-        this.view = this.owned.subarray(0, this.length);
-      }
-      const start = this.view.buffer === this.owned.buffer ? this.view.byteOffset : 0;
-      this.owned.set(bytes, start + this.length);
-      this.view = this.owned.subarray(start, start + total);
-      this.length = total;
+      this.first = at;
+      this.more = NO_MARKS;
+      return;
     }
-    this.marks.push(stream, at.packet, at.seconds, at.nanos);
+    this.keep();
+    const total = this.length + bytes.length;
+    if (total > this.owned.length) {
+      const bigger = new Uint8Array(Math.max(1024, total * 2));
+      bigger.set(this.view);
+      this.owned = bigger;
+    } else if (this.view.byteOffset + total > this.owned.length) {
+      this.owned.copyWithin(0, this.view.byteOffset, this.view.byteOffset + this.length);
+      this.view = this.owned.subarray(0, this.length);
+    }
+    const start = this.view.buffer === this.owned.buffer ? this.view.byteOffset : 0;
+    this.owned.set(bytes, start + this.length);
+    this.view = this.owned.subarray(start, start + total);
+    this.length = total;
+    if (this.more === NO_MARKS) this.more = [];
+    this.more.push({ stream, at });
   }
   consume(n: number): void {
     if (n <= 0) return;
     this.pos += n;
     this.length -= n;
     this.view = this.length ? this.view.subarray(n) : EMPTY;
-    const m = this.marks;
+    if (this.length === 0) {
+      this.more = NO_MARKS;
+      if (!this.borrowed && this.owned.length <= SMALL) this.owned = EMPTY;
+      return;
+    }
+    const m = this.more;
     let drop = 0;
-    while (drop + 4 < m.length && m[drop + 4] <= this.pos) drop += 4;
-    if (drop) m.splice(0, drop);
+    while (drop < m.length && m[drop].stream <= this.pos) drop++;
+    if (drop) {
+      this.first = m[drop - 1].at;
+      m.splice(0, drop);
+    }
   }
   /** Copies bytes that are only borrowed: the window they lie in is about to go. */
   keep(): void {
     if (!this.borrowed || this.length === 0) return;
-    if (this.owned.length < this.length) this.owned = new Uint8Array(Math.max(1024, this.length * 2));
+    if (this.owned.length < this.length) this.owned = new Uint8Array(Math.max(SMALL, this.length * 2));
     this.owned.set(this.view);
     this.view = this.owned.subarray(0, this.length);
     this.borrowed = false;
@@ -91,8 +107,19 @@ export class Half {
     this.length = 0;
     this.view = EMPTY;
     this.owned = EMPTY;
-    this.marks.length = 0;
+    this.more = NO_MARKS;
     this.need = 1;
   }
 }
 const EMPTY = new Uint8Array(0);
+const NOWHERE: At = { packet: 0, seconds: 0, nanos: 0 };
+const NO_MARKS: Mark[] = [];
+/** A buffer of this size is not worth keeping for an idle side. */
+const SMALL = 1024;
+
+/** The half whose bytes a session is reading now; `locate` is good only during that call. */
+let reading = new Half();
+export const locate: Locate = (offset) => reading.packetOf(offset);
+export function readFrom(half: Half): void {
+  reading = half;
+}

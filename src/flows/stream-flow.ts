@@ -1,7 +1,7 @@
 /** A TCP flow above reassembly: probing, then one session that both sides feed. */
-import type { At, Decoder, DecoderSettings, Emit, EndCause, Progress, Session, Side } from "../decoders/contract.js";
+import type { At, Decoder, DecoderSettings, Emit, Progress, Session, Side } from "../decoders/contract.js";
 import type { Flow } from "./flow.js";
-import { Half, MAX_UNCONSUMED } from "./half.js";
+import { Half, locate, MAX_UNCONSUMED, readFrom } from "./half.js";
 import { type Candidate, orient, PROBE_BYTES, probe } from "./probing.js";
 import { signature } from "./signatures.js";
 
@@ -75,6 +75,10 @@ export class StreamFlow {
   }
 
   sideEnd(side: number, at: At): void {
+    this.endSide(side, at);
+    if (this.session && this.halves.every((h) => h.ended)) this.close();
+  }
+  private endSide(side: number, at: At): void {
     const h = this.halves[side];
     if (h.ended || this.finished) return;
     h.ended = true;
@@ -85,22 +89,29 @@ export class StreamFlow {
     if (!this.session) this.conclude();
   }
 
-  end(cause: EndCause, at: At): void {
+  /** The flow ended, at this time. */
+  end(at: At): void {
     if (this.finished) return;
     if (!this.session) this.conclude(true);
     // Each side ends, the client's first: who waits for the other learns that nothing more will come.
     for (const side of [this.flow.flip, 1 - this.flow.flip]) {
       const h = this.halves[side];
-      if (this.session && !h.ended) this.sideEnd(side, at);
+      if (this.session && !h.ended) this.endSide(side, at);
     }
-    this.session?.end(cause, at);
-    this.finish();
+    this.close();
+  }
+  /** Nothing more is wanted, or nothing more can come: the session has ended. */
+  get over(): boolean {
+    if (!this.finished && this.halves[0].stopped && this.halves[1].stopped) this.close();
+    return this.finished;
   }
 
   private role(side: number): Side {
     return (side ^ this.flow.flip) as Side;
   }
-  private finish(): void {
+  private close(): void {
+    if (this.finished) return;
+    this.session?.end();
     this.finished = true;
     this.session = undefined;
     for (const side of [0, 1]) this.stop(side);
@@ -134,7 +145,8 @@ export class StreamFlow {
     while (!h.stopped && !h.handed && !h.skipping && this.session) {
       if (h.available === 0 || h.available < h.need) return;
       h.need = 1;
-      const p = this.session.data(this.role(side), h.bytes(), h.locate, h.pos);
+      readFrom(h);
+      const p = this.session.data(this.role(side), h.bytes(), locate, h.pos);
       if (!this.apply(side, h, p)) return;
       this.wake(side);
     }
@@ -166,7 +178,7 @@ export class StreamFlow {
         const here = Math.min(p.skip, h.available);
         h.skipFrom = h.pos;
         h.skipUntil = h.pos + p.skip;
-        const at = here > 0 ? h.locate(here - 1) : h.last;
+        const at = here > 0 ? h.packetOf(here - 1) : h.last;
         h.consume(here);
         if (here < p.skip) {
           h.clear();
@@ -182,7 +194,7 @@ export class StreamFlow {
         h.handed = true;
         this.wake(side);
         const other = this.halves[1 - side];
-        if (other.handed || other.stopped || other.ended) this.handover(h);
+        if (other.handed || other.stopped || other.ended) this.handover();
         return false;
       }
       case "stop":
@@ -192,10 +204,10 @@ export class StreamFlow {
     }
   }
 
-  private handover(h: Half): void {
+  private handover(): void {
     const session = this.session;
     this.session = undefined;
-    session?.end("fin", h.last);
+    session?.end();
     this.candidate = undefined;
     for (const half of this.halves) {
       half.handed = false;
@@ -235,7 +247,7 @@ export class StreamFlow {
 
   private name(bytes: Uint8Array): void {
     const known = signature("tcp", bytes, this.flow.port(0), this.flow.port(1));
-    if (known && !this.flow.protocols.includes(known)) this.flow.protocols.push(known);
+    if (known && !this.flow.protocols.includes(known)) this.flow.found(known);
   }
 
   /** Probing is over when neither side has more to say to it (or the flow ends): an unsure verdict with a fitting port stands. */
@@ -259,7 +271,7 @@ export class StreamFlow {
   private open(c: Candidate): void {
     orient(this.flow, c);
     const decoder: Decoder = c.decoder;
-    this.flow.protocols.push(decoder.name);
+    this.flow.found(decoder.name);
     this.session = decoder.open(this.flow.view(), this.emit, this.settings);
     this.candidate = undefined;
     for (const h of this.halves) h.exhausted = false;

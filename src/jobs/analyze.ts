@@ -18,7 +18,7 @@ import { linktypeName } from "../records/protocols.js";
 import { TextNotes, wireText } from "../records/text.js";
 import { timestampAt } from "../records/time.js";
 import type { StoredRun } from "../sinks/merge.js";
-import { Parts } from "../sinks/parts.js";
+import { keptRun, Parts } from "../sinks/parts.js";
 import type { Sink } from "../sinks/sink.js";
 import type { Pool, SetAside, ShardOutcome } from "./pool.js";
 
@@ -177,7 +177,7 @@ async function inProcess(
   progress: (packets: number) => void,
 ): Promise<MemoryOutcome> {
   const runs: StoredRun[] = [];
-  const result = await decodeShard(job, index, captureId, (run) => runs.push(run), progress);
+  const result = await decodeShard(job, index, captureId, (run) => runs.push(keptRun(run)), progress);
   return { result, runs };
 }
 
@@ -222,7 +222,7 @@ function captureRuns(s: NativeSummary, accounting: Accounting, source: Source, c
     const body = { anomaly: { name: a.name, layer: anomalyLayer(a.name), count: a.count, offset: a.offset, needed_bytes: a.needed } };
     add({ dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [a.name] }, 0x80000000 + i);
   });
-  return parts.seal(captureId);
+  return Array.from(parts.seal(captureId), keptRun);
 }
 
 async function write(sinks: readonly Sink[], runs: readonly StoredRun[], captureId: string): Promise<Record<string, number>> {
@@ -232,7 +232,12 @@ async function write(sinks: readonly Sink[], runs: readonly StoredRun[], capture
     records[dataset] = (byDataset.get(dataset) as StoredRun[]).reduce((a, x) => a + x.count, 0);
   try {
     for (const sink of sinks) sink.begin?.(captureId);
-    for (const sink of sinks) for (const [dataset, list] of byDataset) await sink.dataset(dataset, list);
+    // The largest first: datasets are written beside each other.
+    const order = [...byDataset].sort(([, a], [, b]) => b.reduce((n, x) => n + x.count, 0) - a.reduce((n, x) => n + x.count, 0));
+    for (const sink of sinks) {
+      const written = await Promise.allSettled(order.map(([dataset, list]) => sink.dataset(dataset, list)));
+      for (const w of written) if (w.status === "rejected") throw w.reason;
+    }
     for (const sink of sinks) await sink.commit();
   } catch (error) {
     for (const sink of sinks) await sink.abort();

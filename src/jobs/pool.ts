@@ -85,7 +85,7 @@ export class Pool {
   private spawn(): Worker {
     const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=32"],
+      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=16"],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const w: Worker = { child, busy: undefined };

@@ -1,15 +1,17 @@
-/** The envelope of every record, filled in one place: when, who, whom, which flow, which packet, stable ids. */
+/**
+ * The envelope of every record, filled in one place: when, who, whom, which flow, which packet, stable ids. A record becomes its line of
+ * JSON at once: what is the same for all records of a flow or a dataset is text that was made once.
+ */
 import type { At, Emission } from "../decoders/contract.js";
-import type { Flow } from "../flows/flow.js";
+import { type Flow, flowInfo } from "../flows/flow.js";
 import { protocolName } from "./protocols.js";
 import { before, nanosBetween, timestampAt } from "./time.js";
 
 export const ECS_VERSION = "9.4.0";
 /** Stand where ids come: they depend on the capture's id, which may be known only later (SEMANTICS 25). */
-export const ID_BLANK = "0".repeat(32);
-export const CAPTURE_BLANK = "0".repeat(64);
+const ID_BLANK = "0".repeat(32);
+const CAPTURE_BLANK = "0".repeat(64);
 
-const CATEGORY = ["network"];
 /** ECS event.type of each dataset. */
 const TYPES: Readonly<Record<string, readonly string[]>> = {
   flow: ["connection", "end"],
@@ -28,23 +30,40 @@ export interface Observer {
   name?: string;
 }
 
-/** Groups that the envelope shares with bodies: what a body adds to them. */
-interface SharedBody {
-  flow?: object;
-  threatflow?: { protocols?: readonly string[] };
-  source?: object;
-  destination?: object;
-  network?: object;
+/** What a record adds to groups that the envelope writes: members as JSON text, each with a comma before it. */
+export interface Additions {
+  flow: string;
+  source: string;
+  destination: string;
+  network: string;
+  protocols: readonly string[];
 }
 
-/** The group, or undefined where nothing in it is known: a field that is not known is absent. */
-export function some<T extends object>(group: T): T | undefined {
-  for (const k in group) if (group[k] !== undefined) return group;
-  return undefined;
+/** A record's line without its line feed, and where the blank ids stand in it (0: none). All before them is ASCII. */
+export interface Line {
+  text: string;
+  eventAt: number;
+  flowAt: number;
+  captureAt: number;
+}
+
+/** The parts of a line that are the same for all records of a flow, while its direction and protocol stay. */
+interface FlowText {
+  flow: Flow | undefined;
+  reversed: boolean;
+  protocol: string | undefined;
+  /** Sorted, without repetition. */
+  ips: readonly string[];
+  related: string;
+  tunnel: string;
+  /** Groups without their closing brace. */
+  source: string;
+  destination: string;
+  network: string;
 }
 
 /** Sorted and unique; undefined where nothing is known. */
-export function sorted(values: readonly (string | undefined)[]): string[] | undefined {
+function sorted(values: readonly (string | undefined)[]): string[] | undefined {
   const out: string[] = [];
   for (const v of values) if (v !== undefined && v !== "" && !out.includes(v)) out.push(v);
   if (out.length === 0) return undefined;
@@ -52,78 +71,116 @@ export function sorted(values: readonly (string | undefined)[]): string[] | unde
 }
 const bytewise = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-export function envelope(e: Emission, flow: Flow | undefined, observer: Observer | undefined, event?: { start: At; end: At }): object {
+const json = JSON.stringify;
+/** Names of ours need no escaping. */
+const names = (list: readonly string[]): string => (list.length === 1 ? `["${list[0]}"]` : `["${list.join('","')}"]`);
+
+const heads = new Map<string, string>();
+function eventHead(dataset: string, type: readonly string[] | undefined): string {
+  const known = type ? undefined : heads.get(dataset);
+  if (known) return known;
+  const text = `","dataset":"${dataset}","kind":"event","category":["network"],"type":${names(type ?? TYPES[dataset])}`;
+  if (!type) heads.set(dataset, text);
+  return text;
+}
+
+/** Records of one flow often come together: the last flow's text is kept. */
+let recent: FlowText | undefined;
+function flowText(flow: Flow): FlowText {
+  const protocol: string | undefined = flow.protocols[0];
+  if (recent && recent.flow === flow && recent.reversed === flow.reversed && recent.protocol === protocol) return recent;
+  const { addresses, macs, communityId, vlan, innerVlan, tunnels } = flowInfo(flow.told);
+  const o = flow.reversed ? 1 : 0;
+  const end = (side: number): string => {
+    const mac = macs[side];
+    return `"ip":"${addresses[side]}"${flow.hasPorts ? `,"port":${flow.port(side)}` : ""}${mac ? `,"mac":"${mac}"` : ""}`;
+  };
+  const ips = sorted(addresses) as string[];
+  recent = {
+    flow,
+    reversed: flow.reversed,
+    protocol,
+    ips,
+    related: `,"related":{"ip":${names(ips)}}`,
+    tunnel: tunnels ? `,"tunnel":${names(tunnels.split(","))}` : "",
+    source: `,"source":{${end(o)}`,
+    destination: `,"destination":{${end(1 - o)}`,
+    network:
+      `,"network":{"transport":"${protocolName(flow.protocol)}"${protocol ? `,"protocol":"${protocol}"` : ""}` +
+      `,"type":"${flow.version === 6 ? "ipv6" : "ipv4"}","iana_number":"${flow.protocol}"` +
+      `${communityId ? `,"community_id":"${communityId}"` : ""}${vlan ? `,"vlan":{"id":"${vlan}"}` : ""}` +
+      `${innerVlan ? `,"inner":{"vlan":{"id":"${innerVlan}"}}` : ""}`,
+  };
+  return recent;
+}
+
+function related(ips: readonly string[] | undefined, e: Emission): string {
+  const all = e.ips ? sorted(ips ? [...ips, ...e.ips] : e.ips) : ips;
+  const hosts = e.hosts && sorted(e.hosts);
+  const hash = e.hashes && sorted(e.hashes);
+  return all || hosts || hash ? `,"related":${json({ ip: all, hosts, hash })}` : "";
+}
+
+/** The group of a record without a flow, where anything in it is known. */
+function loose(name: string, group: object | undefined): string {
+  const text = group ? json(group) : "{}";
+  return text === "{}" ? "" : `,"${name}":${text}`;
+}
+
+const LINE: Line = { text: "", eventAt: 0, flowAt: 0, captureAt: 0 };
+const START = '{"@timestamp":"';
+const EVENT = '","event":{"id":"';
+const FLOW = '},"flow":{"id":"';
+const CAPTURE = '"threatflow":{"capture":{"id":"';
+
+/** The line of a record; good until the next call. */
+export function envelope(
+  e: Emission,
+  flow: Flow | undefined,
+  observer: Observer | undefined,
+  event?: { start: At; end: At },
+  more?: Additions,
+): Line {
   let start = event?.start ?? e.at;
   let end = event?.end ?? e.until ?? e.at;
   if (before(end, start)) [start, end] = [end, start]; // an answer's packet can carry an earlier time than its question's
-  const {
-    flow: flowBody,
-    threatflow: own,
-    source: sourceBody,
-    destination: destinationBody,
-    network: networkBody,
-    ...body
-  } = e.body as SharedBody;
   const startText = timestampAt(start);
   const at = start === e.at ? startText : timestampAt(e.at);
-  const info = flow?.info;
-  const o = flow?.reversed ? 1 : 0;
-  const sourceIp = info?.address(o);
-  const destinationIp = info?.address(1 - o);
-  const ips = e.ips ? sorted([sourceIp, destinationIp, ...e.ips]) : sorted([sourceIp, destinationIp]);
-  return {
-    "@timestamp": at,
-    event: {
-      id: ID_BLANK,
-      dataset: e.dataset,
-      kind: "event",
-      category: CATEGORY,
-      type: e.type ?? TYPES[e.dataset],
-      outcome: e.outcome,
-      start: startText,
-      end: end === start ? startText : timestampAt(end),
-      duration: nanosBetween(start.seconds, start.nanos, end.seconds, end.nanos),
-    },
-    flow: flow ? { id: ID_BLANK, ...flowBody } : undefined,
-    threatflow: {
-      capture: { id: CAPTURE_BLANK },
-      packet: e.at.packet || undefined,
-      tunnel: info?.tunnels ? info.tunnels.split(",") : undefined,
-      protocols: own?.protocols?.length ? own.protocols : undefined,
-      anomalies: e.anomalies?.length ? sorted(e.anomalies) : undefined,
-    },
-    ecs: { version: ECS_VERSION },
-    observer: observer ? { ingress: { interface: observer } } : undefined,
-    related: ips || e.hosts || e.hashes ? related(ips, e.hosts, e.hashes) : undefined,
-    source:
-      info && flow
-        ? { ip: sourceIp, port: flow.hasPorts ? flow.port(o) : undefined, mac: info.mac(o) || undefined, ...sourceBody }
-        : e.ends?.source && some(e.ends.source),
-    destination:
-      info && flow
-        ? { ip: destinationIp, port: flow.hasPorts ? flow.port(1 - o) : undefined, mac: info.mac(1 - o) || undefined, ...destinationBody }
-        : e.ends?.destination && some(e.ends.destination),
-    network: flow ? network(flow, networkBody) : networkBody,
-    ...body,
-  };
-}
-
-function related(ip: string[] | undefined, hosts: Emission["hosts"], hashes: Emission["hashes"]): object | undefined {
-  const h = hosts && sorted(hosts);
-  const x = hashes && sorted(hashes);
-  return ip || h || x ? { ip, hosts: h, hash: x } : undefined;
-}
-
-function network(flow: Flow, body: object | undefined): object {
-  const info = flow.info;
-  return {
-    transport: protocolName(flow.protocol),
-    protocol: flow.protocols[0],
-    type: flow.version === 6 ? "ipv6" : "ipv4",
-    iana_number: String(flow.protocol),
-    community_id: info.communityId || undefined,
-    vlan: info.vlan ? { id: info.vlan } : undefined,
-    inner: info.innerVlan ? { vlan: { id: info.innerVlan } } : undefined,
-    ...body,
-  };
+  const endText = end === start ? startText : timestampAt(end);
+  const duration = end === start ? "0" : nanosBetween(start.seconds, start.nanos, end.seconds, end.nanos);
+  const f = flow && flowText(flow);
+  let t = START + at + EVENT;
+  LINE.eventAt = t.length;
+  t +=
+    ID_BLANK +
+    eventHead(e.dataset, e.type) +
+    (e.outcome ? `,"outcome":"${e.outcome}"` : "") +
+    `,"start":"${startText}","end":"${endText}","duration":${duration}`;
+  if (f) {
+    t += FLOW;
+    LINE.flowAt = t.length;
+    t += `${ID_BLANK}"${more ? more.flow : ""}},${CAPTURE}`;
+  } else {
+    LINE.flowAt = 0;
+    t += `},${CAPTURE}`;
+  }
+  LINE.captureAt = t.length;
+  t += `${CAPTURE_BLANK}"}`;
+  if (e.at.packet) t += `,"packet":${e.at.packet}`;
+  if (f) t += f.tunnel;
+  if (more?.protocols.length) t += `,"protocols":${names(more.protocols)}`;
+  if (e.anomalies?.length) t += `,"anomalies":${names(sorted(e.anomalies) as string[])}`;
+  t += `},"ecs":{"version":"${ECS_VERSION}"}`;
+  if (observer) t += `,"observer":${json({ ingress: { interface: observer } })}`;
+  if (f) {
+    t += e.ips || e.hosts || e.hashes ? related(f.ips, e) : f.related;
+    if (more) t += `${f.source}${more.source}}${f.destination}${more.destination}}${f.network}${more.network}}`;
+    else t += `${f.source}}${f.destination}}${f.network}}`;
+  } else {
+    if (e.ips || e.hosts || e.hashes) t += related(undefined, e);
+    t += loose("source", e.ends?.source) + loose("destination", e.ends?.destination) + loose("network", e.ends?.network);
+  }
+  const body = typeof e.body === "string" ? e.body : json(e.body);
+  LINE.text = body.length > 2 ? `${t},${body.slice(1)}` : `${t}}`;
+  return LINE;
 }

@@ -19,12 +19,11 @@ export function timestamp(seconds: number, nanos: number): string {
 }
 export const timestampAt = (at: At): string => timestamp(at.seconds, at.nanos);
 
-/** Nanoseconds from a to b; beyond 2^53 an exact raw JSON number. */
-export function nanosBetween(aSeconds: number, aNanos: number, bSeconds: number, bNanos: number): number {
+/** Nanoseconds from a to b in digits, exact beyond 2^53 too. */
+export function nanosBetween(aSeconds: number, aNanos: number, bSeconds: number, bNanos: number): string {
   const ns = (bSeconds - aSeconds) * 1e9 + (bNanos - aNanos);
-  if (ns < 9007199254740992) return ns;
-  const exact = BigInt(bSeconds - aSeconds) * 1000000000n + BigInt(bNanos - aNanos);
-  return (JSON as unknown as { rawJSON(text: string): number }).rawJSON(exact.toString());
+  if (ns < 9007199254740992) return String(ns);
+  return (BigInt(bSeconds - aSeconds) * 1000000000n + BigInt(bNanos - aNanos)).toString();
 }
 export const before = (a: At, b: At): boolean => a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos);
 /** The later of two, where known; the first of equals. */

@@ -1,9 +1,9 @@
 /** `DIR/<dataset>.ndjson`, each sorted by time, packet and id. Written hidden, renamed when complete. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../errors.js";
 import { DATASETS } from "../records/fields.js";
-import { merge, type StoredRun } from "./merge.js";
+import { mergeRuns, type StoredRun } from "./merge.js";
 import type { Sink } from "./sink.js";
 
 export function ndjsonSink(dir: string): Sink {
@@ -19,7 +19,7 @@ export function ndjsonSink(dir: string): Sink {
     async dataset(dataset, runs) {
       const path = hidden(dataset);
       written.push(dataset);
-      writeLines(path, runs);
+      await writeLines(path, runs);
     },
     async commit() {
       for (const dataset of DATASETS) {
@@ -35,11 +35,11 @@ export function ndjsonSink(dir: string): Sink {
 }
 
 /** Writes merged runs to a new file. */
-export function writeLines(path: string, runs: readonly StoredRun[]): void {
+export async function writeLines(path: string, runs: readonly StoredRun[]): Promise<void> {
   let fd = -1;
   try {
     fd = openSync(path, "w", 0o644);
-    for (const chunk of merge(runs)) for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+    await mergeRuns(runs, fd);
   } catch (error) {
     if (fd >= 0) closeSync(fd);
     fd = -1;

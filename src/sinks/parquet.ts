@@ -32,7 +32,7 @@ export function parquetSink(dataDir: string): Sink {
       }
       const path = `${hidden(dataset)}.lines`;
       lines.set(dataset, { path, longest: Math.max(LINE_BYTES, ...runs.map((r) => r.longest + 1)) });
-      writeLines(path, runs);
+      await writeLines(path, runs);
     },
     async commit() {
       const duck = await openDuck(join(dataDir, ".tmp"));

@@ -5,6 +5,7 @@
 
 import type { At } from "../decoders/contract.js";
 import { addon, layout } from "../engine/native.js";
+import type { Line } from "../records/envelope.js";
 
 /** Text that waits in one worker before it is sealed into a run. */
 export const PART_BYTES = 24 << 20;
@@ -18,6 +19,11 @@ export interface Run {
   text: Buffer;
   keys: Buffer;
 }
+
+/** A run whose bytes stay. */
+export const keptRun = (r: Run): Run => ({ ...r, text: Buffer.from(r.text), keys: Buffer.from(r.keys) });
+
+const EMPTY: Buffer = Buffer.alloc(0);
 
 class Part {
   readonly dataset: string;
@@ -47,9 +53,6 @@ class Part {
   }
 }
 
-const EVENT_KEY = '"event":{"id":"';
-const FLOW_KEY = '"flow":{"id":"';
-const CAPTURE_KEY = '"threatflow":{"capture":{"id":"';
 const ROW_DOUBLES = layout.partBytes / 8;
 const ROW_WORDS = layout.partBytes / 4;
 
@@ -67,11 +70,13 @@ export interface Position {
 export class Parts {
   private readonly parts = new Map<string, Part>();
   private bytes = 0;
+  private text: Buffer = EMPTY;
+  private keys: Buffer = EMPTY;
   readonly counts: Record<string, number> = {};
 
-  /** Serializes a record and keeps it with its position. */
-  add(dataset: string, record: object, p: Position): void {
-    const json = JSON.stringify(record);
+  /** Keeps a record's line with its position. */
+  add(dataset: string, line: Line, p: Position): void {
+    const json = line.text;
     let part = this.parts.get(dataset);
     if (!part) {
       part = new Part(dataset);
@@ -86,8 +91,6 @@ export class Parts {
     this.counts[dataset] = (this.counts[dataset] ?? 0) + 1;
     const d = part.count * ROW_DOUBLES;
     const w = part.count * ROW_WORDS;
-    // Everything before these keys is ASCII, so positions in the string are positions in the bytes; a quoted key cannot stand inside a string.
-    const event = json.indexOf(EVENT_KEY);
     part.doubles[d] = p.at.seconds;
     part.doubles[d + 1] = p.at.packet;
     part.doubles[d + 2] = p.stream;
@@ -97,9 +100,9 @@ export class Parts {
     part.words[w + 9] = p.side;
     part.words[w + 10] = p.index;
     part.words[w + 11] = (p.seed ? 1 : 0) | (p.whole ? 2 : 0);
-    part.words[w + 12] = event + EVENT_KEY.length;
-    part.words[w + 13] = p.seed ? json.indexOf(FLOW_KEY, event) + FLOW_KEY.length : 0;
-    part.words[w + 14] = json.indexOf(CAPTURE_KEY, event) + CAPTURE_KEY.length;
+    part.words[w + 12] = line.eventAt;
+    part.words[w + 13] = line.flowAt;
+    part.words[w + 14] = line.captureAt;
     if (p.seed) part.rows.hexWrite(p.seed, part.count * layout.partBytes + 64, 16);
     part.count++;
   }
@@ -109,20 +112,21 @@ export class Parts {
     return this.bytes > PART_BYTES;
   }
 
-  /** Stamps the ids and gives everything that waits as sorted runs. */
-  seal(captureId: string): Run[] {
-    const runs: Run[] = [];
+  /** Stamps the ids and gives everything that waits as sorted runs, one after the other: a run's bytes are good until the next one. */
+  *seal(captureId: string): Generator<Run> {
     for (const part of this.parts.values()) {
       if (part.count === 0) continue;
-      const text = Buffer.allocUnsafe(part.used);
-      const keys = Buffer.allocUnsafe(part.count * layout.keyBytes);
+      if (this.text.length < part.used) this.text = Buffer.allocUnsafeSlow(part.text.length);
+      const keyBytes = part.count * layout.keyBytes;
+      if (this.keys.length < keyBytes) this.keys = Buffer.allocUnsafeSlow(keyBytes * 2);
+      const text = this.text.subarray(0, part.used);
+      const keys = this.keys.subarray(0, keyBytes);
       addon.sealPart(part.rows, part.count, part.text.subarray(0, part.used), captureId, part.dataset, text, keys);
-      runs.push({ dataset: part.dataset, count: part.count, longest: part.longest, text, keys });
+      yield { dataset: part.dataset, count: part.count, longest: part.longest, text, keys };
       part.count = 0;
       part.used = 0;
       part.longest = 0;
     }
     this.bytes = 0;
-    return runs;
   }
 }

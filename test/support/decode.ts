@@ -1,5 +1,5 @@
 /** Decodes a capture in this process, as tests do: shards, windows and options by choice; records by dataset as text. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecodeOptions } from "../../dist/config.js";
@@ -9,7 +9,7 @@ import { openSource } from "../../dist/ingest/source.js";
 import type { Summary } from "../../dist/jobs/analyze.js";
 import { analyze } from "../../dist/jobs/analyze.js";
 import type { Pool } from "../../dist/jobs/pool.js";
-import { merge } from "../../dist/sinks/merge.js";
+import { writeLines } from "../../dist/sinks/ndjson.js";
 
 export interface Decoded {
   summary: Summary;
@@ -38,7 +38,8 @@ export async function decode(path: string, choice: DecodeChoice = {}): Promise<D
         {
           name: "memory",
           dataset: async (dataset, runs) => {
-            text.set(dataset, Buffer.concat([...merge(runs)]).toString());
+            await writeLines(join(dir, dataset), runs);
+            text.set(dataset, readFileSync(join(dir, dataset), "utf8"));
           },
           commit: async () => undefined,
           abort: async () => undefined,

@@ -9,7 +9,6 @@ interface Row {
   ports?: readonly number[];
   test: Test;
 }
-const be16 = (b: Uint8Array, at: number): number => (b[at] << 8) | b[at + 1];
 const be32 = (b: Uint8Array, at: number): number => ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
 const starts =
   (...words: string[]): Test =>
@@ -18,31 +17,9 @@ const starts =
 
 const ROWS: readonly Row[] = [
   { name: "smb", transport: "tcp", test: (b) => b.length >= 8 && b[0] === 0 && (be32(b, 4) === 0xff534d42 || be32(b, 4) === 0xfe534d42) },
-  {
-    name: "rdp",
-    transport: "tcp",
-    test: (b) => b.length >= 11 && b[0] === 3 && b[1] === 0 && be16(b, 2) === b.length && (b[5] === 0xe0 || b[5] === 0xd0),
-  },
   { name: "bittorrent", transport: "tcp", test: (_b, t) => t.startsWith("\x13BitTorrent protocol") },
-  { name: "imap", transport: "tcp", test: (_b, t) => /^\* (OK|PREAUTH|BYE) /.test(t) },
-  { name: "pop3", transport: "tcp", test: starts("+OK ") },
-  { name: "smtp", transport: "tcp", ports: [25, 465, 587, 2525], test: (_b, t) => /^(220[ -]|EHLO |HELO )/i.test(t) },
-  { name: "ftp", transport: "tcp", ports: [21], test: (_b, t) => /^(220[ -]|USER |AUTH )/i.test(t) },
-  { name: "smtp", transport: "tcp", test: (_b, t) => /^(220[ -].*E?SMTP|EHLO |HELO )/i.test(t) },
-  { name: "ftp", transport: "tcp", test: (_b, t) => /^220[ -].*FTP/i.test(t) },
   { name: "redis", transport: "tcp", test: (_b, t) => /^\*[1-9][0-9]{0,5}\r\n\$[0-9]{1,9}\r\n/.test(t) },
-  {
-    name: "mysql",
-    transport: "tcp",
-    test: (b, t) => b.length > 12 && b[3] === 0 && b[4] === 10 && /^[0-9]\.[0-9]+\./.test(t.slice(5, 12)),
-  },
-  {
-    name: "postgresql",
-    transport: "tcp",
-    test: (b) => b.length >= 8 && be32(b, 0) === b.length && (be32(b, 4) === 0x00030000 || be32(b, 4) === 80877103),
-  },
   { name: "mqtt", transport: "tcp", test: (b, t) => b[0] === 0x10 && (t.slice(4, 8) === "MQTT" || t.slice(4, 10) === "MQIsdp") },
-  { name: "ldap", transport: "tcp", ports: [389, 3268], test: (b) => b[0] === 0x30 && b.length > 6 },
   { name: "kerberos", transport: "tcp", ports: [88], test: (b) => b.length > 5 && be32(b, 0) <= b.length && (b[4] & 0xe0) === 0x60 },
   {
     name: "sip",

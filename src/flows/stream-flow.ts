@@ -85,6 +85,7 @@ export class StreamFlow {
     h.last = at;
     if (h.skipping) this.skipped(side, at);
     if (this.session) this.session.sideEnd?.(this.role(side), at);
+    if (this.halves[1 - side].handed) this.handover();
     this.wake(side);
     if (!this.session) this.conclude();
   }
@@ -236,6 +237,8 @@ export class StreamFlow {
       this.open(best);
       return true;
     }
+    // What a side's first bytes made likely, its later ones can rule out.
+    if (this.candidate?.side === side) this.candidate = undefined;
     if (best && (!this.candidate || (best.hinted && !this.candidate.hinted))) this.candidate = best;
     if (!best || h.available >= PROBE_BYTES) {
       h.exhausted = true;

@@ -56,6 +56,8 @@ export function tsharkEvents(dir: string): { facts: Facts; capped: Set<string> }
     if (r.dns_id && r.dns_qname)
       for (const [i, name] of r.dns_qname.split(",").entries()) {
         const type = r.dns_qtype.split(",")[i];
+        // What tshark could not print is no name to compare: an error text, bytes lost to the table, a name cut by it.
+        if (/^<(?!Root>)|\ufffd/.test(name) || !type) continue;
         add(facts, "dns.question", r.file, `${name === "<Root>" ? "." : name.toLowerCase()} ${type}`);
       }
     if (r.udp_stream) continue; // QUIC and SSDP are not what these decoders read

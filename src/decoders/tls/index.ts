@@ -72,7 +72,7 @@ class Tls implements Session {
     const type = bytes[0];
     const size = (bytes[3] << 8) | bytes[4];
     if (type < CCS || type > 24 || bytes[1] !== 3) {
-      this.note("tls-record-invalid", at(0));
+      this.note("tls-record-invalid");
       return this.leave(side, "not-this-protocol");
     }
     if (size > MAX_RECORD) {
@@ -81,7 +81,8 @@ class Tls implements Session {
       return this.leave(side, "not-this-protocol");
     }
     this.place(side, at(0), stream);
-    if (type === APPLICATION || (d.changed && type === HANDSHAKE)) {
+    if (d.changed && type === HANDSHAKE && bytes.length < Math.min(5 + size, 9)) return need(0, Math.min(5 + size, 9));
+    if (type === APPLICATION || (d.changed && type === HANDSHAKE && !this.isSecondHello(side, d, bytes, size))) {
       d.secured = true;
       d.last = at(0);
       return this.leave(side, "encrypted");
@@ -96,6 +97,12 @@ class Tls implements Session {
     return ok(5 + size);
   }
 
+  /** Middleboxes are shown a change of cipher before the hello that answers a HelloRetryRequest (RFC 8446 appendix D.4): it is in clear. */
+  private isSecondHello(side: Side, d: Direction, b: Uint8Array, size: number): boolean {
+    if (side !== 0 || d.pending.length || b.length < 9 || b[5] !== 1) return false;
+    return ((b[6] << 16) | (b[7] << 8) | b[8]) + 4 === size && this.client?.versions.includes(0x0304) === true;
+  }
+
   /** In TLS 1.3 a change of cipher specification means nothing (RFC 8446 §5); what follows is of type 23 anyway. */
   private isRealChange(side: Side): boolean {
     const selected = this.server?.selected;
@@ -105,9 +112,8 @@ class Tls implements Session {
   private place(side: Side, at: At, stream: number): void {
     if (!this.first || (side === 0 && this.first.side === 1)) this.first = { at, side, stream };
   }
-  private note(name: string, at: At): void {
+  private note(name: string): void {
     if (!this.anomalies.includes(name)) this.anomalies.push(name);
-    void at;
   }
   private leave(side: Side, why: "encrypted" | "not-this-protocol"): Progress {
     this.sides[side].over = true;
@@ -132,7 +138,7 @@ class Tls implements Session {
     while (bytes.length - pos >= 4) {
       const size = (bytes[pos + 1] << 16) | (bytes[pos + 2] << 8) | bytes[pos + 3];
       if (size > MAX_HANDSHAKE) {
-        this.note("tls-handshake-too-long", at(0));
+        this.note("tls-handshake-too-long");
         d.changed = true;
         pos = bytes.length;
         break;
@@ -148,7 +154,7 @@ class Tls implements Session {
     if (side === 0 && type === 1) {
       this.clientSeen = true;
       const hello = clientHello(m);
-      if (!hello) this.note("tls-hello-malformed", at);
+      if (!hello) this.note("tls-hello-malformed");
       else if (!this.client) {
         this.client = hello;
         this.anomalies.push(...hello.anomalies, ...hello.notes.names());
@@ -156,32 +162,32 @@ class Tls implements Session {
       } else this.again = ja3(hello);
     } else if (side === 1 && type === 2) {
       const hello = serverHello(m);
-      if (!hello) this.note("tls-hello-malformed", at);
+      if (!hello) this.note("tls-hello-malformed");
       else if (hello.retry) this.retry ??= hello;
       else if (!this.server) {
         this.server = hello;
-        for (const a of hello.anomalies) this.note(a, at);
+        for (const a of hello.anomalies) this.note(a);
       }
-    } else if (type === 11) this.certificates(d, m, at);
+    } else if (type === 11) this.certificates(d, m);
     else if (side === 1 && type === 12) {
       this.keyExchange = true;
       if (m[0] === 3 && m.length >= 3) this.group ??= (m[1] << 8) | m[2]; // named_curve (RFC 8422 §5.4)
     }
   }
 
-  private certificates(d: Direction, m: Uint8Array, at: At): void {
+  private certificates(d: Direction, m: Uint8Array): void {
     if (d.chain.length) return;
     const c = new Cursor(m);
     const all = c.sub(Math.min(c.u24(), Math.max(0, c.left)));
     while (all.left >= 3 && d.chain.length < MAX_CHAIN) {
       const der = all.take(all.u24());
       if (all.bad) {
-        this.note("tls-certificate-malformed", at);
+        this.note("tls-certificate-malformed");
         return;
       }
       const cert = certificate(der);
-      if (cert.malformed) this.note("tls-certificate-malformed", at);
-      for (const name of cert.notes.names()) this.note(name, at);
+      if (cert.malformed) this.note("tls-certificate-malformed");
+      for (const name of cert.notes.names()) this.note(name);
       d.chain.push(cert);
     }
   }
@@ -193,12 +199,11 @@ class Tls implements Session {
     const c = new Cursor(bytes, 3, 2 + size);
     const version = c.u16();
     const specs = c.u16();
-    const session = c.u16();
-    c.u16();
+    c.skip(4); // lengths of session id and challenge
     const list = c.sub(specs);
     this.clientSeen = true;
     if (c.bad) {
-      this.note("tls-hello-malformed", at(0));
+      this.note("tls-hello-malformed");
       return this.leave(0, "not-this-protocol");
     }
     const ciphers: number[] = [];
@@ -206,11 +211,10 @@ class Tls implements Session {
       const spec = list.u24();
       if (spec <= 0xffff) ciphers.push(spec);
     }
-    void session;
     this.place(0, at(0), stream);
     d.version = version;
     d.last = at(1 + size);
-    this.note("tls-sslv2-hello", at(0));
+    this.note("tls-sslv2-hello");
     return ok(2 + size);
   }
 

@@ -1,5 +1,5 @@
 /** Handshake → record body, in schema order. */
-import { wireText } from "../../records/text.js";
+import { TextNotes, wireText } from "../../records/text.js";
 import { type ClientHello, ja3, ja3s, ja4, type ServerHello } from "./hello.js";
 import { groupName, isGrease, suiteName, versionOf } from "./tables.js";
 import type { Certificate } from "./x509.js";
@@ -82,9 +82,7 @@ export function body(h: Handshake): { body: object; hosts: (string | undefined)[
         curve: group === undefined ? undefined : groupName(group),
         established: h.established,
         resumed: h.resumed,
-        next_protocol: server?.alpn
-          ? wireText(server.alpn, 64, client?.notes ?? { escaped: false, cut: false, names: () => [] })
-          : undefined,
+        next_protocol: server?.alpn ? wireText(server.alpn, 64, client?.notes ?? new TextNotes()) : undefined,
         alert: list(h.alerts),
         client: client || h.chains[0].length ? clientPart : undefined,
         server: server || chain.length ? serverPart : undefined,

@@ -1,0 +1,92 @@
+/** SOCKS 4, 4a and 5 (RFC 1928, 1929): behind the replies the connection is the proxied one. */
+import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
+import { type Follow, type Step, Upgrade } from "./session.js";
+
+const NUL = 0;
+const USER_PASSWORD = 2;
+
+/** Bytes of an address and its port behind the address type at `at`; 0: more bytes are needed; -1: no such type. */
+function addressBytes(b: Uint8Array, at: number): number {
+  if (b.length <= at) return 0;
+  if (b[at] === 1) return 1 + 4 + 2;
+  if (b[at] === 4) return 1 + 16 + 2;
+  if (b[at] !== 3) return -1;
+  return b.length <= at + 1 ? 0 : 2 + b[at + 1] + 2;
+}
+/** Request and reply of version 5: version, command or status, 0, address, port. */
+function last(b: Uint8Array): Step {
+  const address = addressBytes(b, 3);
+  if (address < 0) return "stop";
+  const whole = address ? 3 + address : 5;
+  return b.length < whole || address === 0 ? { more: whole } : { handover: whole };
+}
+
+class Socks {
+  private readonly greeted = [false, false];
+
+  follow(side: Side, b: Uint8Array): Step {
+    return side === 0 ? this.client(b) : this.server(b);
+  }
+  private client(b: Uint8Array): Step {
+    if (b[0] === 4) return this.request4(b);
+    if (b[0] === 1 && this.greeted[0]) {
+      if (b.length < 2) return { more: 2 };
+      const user = 2 + b[1];
+      if (b.length <= user) return { more: user + 1 };
+      return { length: user + 1 + b[user] };
+    }
+    if (b[0] !== 5) return "stop";
+    if (this.greeted[0]) return b[1] === 1 || b.length < 2 ? last(b) : "stop";
+    if (b.length < 2) return { more: 2 };
+    this.greeted[0] = true;
+    return { length: 2 + b[1] };
+  }
+  private server(b: Uint8Array): Step {
+    if (b[0] === 0) return b.length < 8 ? { more: 8 } : b[1] === 90 ? { handover: 8 } : "stop";
+    if (b.length < 2) return { more: 2 };
+    if (b[0] === 1) return b[1] === 0 ? { length: 2 } : "stop";
+    if (b[0] !== 5) return "stop";
+    if (this.greeted[1]) return b[1] === 0 ? last(b) : "stop";
+    this.greeted[1] = true;
+    return b[1] === 0 || b[1] === USER_PASSWORD ? { length: 2 } : "stop";
+  }
+  /** Version, command, port, address, user, NUL; where the address is 0.0.0.x also a name, NUL. */
+  private request4(b: Uint8Array): Step {
+    const user = b.indexOf(NUL, 8);
+    if (b.length < 9 || user < 0) return b.length > 512 ? "stop" : { more: b.length + 1 };
+    const named = b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0;
+    const end = named ? b.indexOf(NUL, user + 1) : user;
+    if (end < 0) return b.length > 1024 ? "stop" : { more: b.length + 1 };
+    return b[1] === 1 ? { handover: end + 1 } : "stop";
+  }
+}
+
+function probe(b: Uint8Array, hinted: boolean): Verdict {
+  if (b[0] === 5) {
+    if (b.length < 2 || b.length < 2 + b[1]) return hinted || b.length < 4 ? UNSURE : NO;
+    const methods = b.subarray(2, 2 + b[1]);
+    if (b[1] < 1 || b[1] > 10 || methods.some((m) => m > 9 && m < 0x80)) return NO;
+    const next = b[2 + b[1]];
+    return next === undefined || next === 5 || next === 1 ? { sure: "certain", from: "client" } : NO;
+  }
+  if (b[0] !== 4 || (b.length > 1 && b[1] !== 1 && b[1] !== 2)) return NO;
+  if (b.length < 9) return hinted ? UNSURE : NO;
+  const user = b.indexOf(NUL, 8);
+  if (user < 0 || user > 64) return NO;
+  return hinted || /^[\x21-\x7e]*$/.test(Buffer.from(b.subarray(8, user)).latin1Slice()) ? { sure: "certain", from: "client" } : NO;
+}
+
+const PORTS = [1080, 9050, 9150];
+export const socks: Decoder = {
+  name: "socks",
+  transports: ["tcp"],
+  ports: PORTS,
+  datasets: [],
+  anomalies: {},
+  probe: (b, view) => probe(b, PORTS.includes(view.serverPort) || PORTS.includes(view.clientPort)),
+  open: () => {
+    const s = new Socks();
+    const follow: Follow = (side, b) => s.follow(side, b);
+    return new Upgrade(follow);
+  },
+};

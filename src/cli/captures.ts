@@ -1,10 +1,9 @@
-/** `threatflow captures list|show`, `delete`, `fields`. */
+/** `threatflow captures list|show`, `delete`. */
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { openCatalog } from "../catalog/catalog.js";
-import { ThreatflowError } from "../errors.js";
-import { DATASETS, FIELDS, type Field } from "../records/fields.js";
+import { DATASETS } from "../records/fields.js";
 import { recordFile } from "../sinks/parquet.js";
 import { dataDir } from "./data-dir.js";
 import { number, size, table } from "./text.js";
@@ -63,21 +62,5 @@ export function captureCommands(program: Command): void {
       catalog.remove(c.id);
       catalog.close();
       process.stderr.write(`${c.name}: deleted\n`);
-    });
-  program
-    .command("fields [name]")
-    .description("the fields that records have")
-    .option("--json", "one object a line")
-    .action((name: string | undefined, f: Flags) => {
-      const found = (FIELDS as readonly Field[]).filter((x) => !name || x.name === name || x.name.startsWith(`${name}.`));
-      if (found.length === 0) throw new ThreatflowError("QUERY_FIELD", `there is no field ${name}`, "`threatflow fields` lists them");
-      if (f.json) for (const x of found) process.stdout.write(`${JSON.stringify(x)}\n`);
-      else
-        process.stdout.write(
-          `${table(
-            ["field", "type", "in", "meaning"],
-            found.map((x) => [x.name + (x.list ? "[]" : ""), x.type, (x.in ?? ["all"]).join(" "), x.doc]),
-          )}\n`,
-        );
     });
 }

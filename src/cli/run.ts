@@ -6,6 +6,7 @@ import { analyzeCommand } from "./analyze.js";
 import { captureCommands } from "./captures.js";
 import { EXIT } from "./exit.js";
 import { extractCommand } from "./extract.js";
+import { fieldsCommand } from "./fields.js";
 import { queryCommand } from "./query.js";
 
 export async function run(args: string[]): Promise<number> {
@@ -22,6 +23,7 @@ export async function run(args: string[]): Promise<number> {
   queryCommand(program);
   extractCommand(program);
   captureCommands(program);
+  fieldsCommand(program);
   try {
     await program.parseAsync(args, { from: "user" });
     return status;

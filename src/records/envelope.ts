@@ -12,13 +12,10 @@ export const ECS_VERSION = "9.4.0";
 const ID_BLANK = "0".repeat(32);
 const CAPTURE_BLANK = "0".repeat(64);
 
-/** ECS event.type of each dataset. */
+/** ECS event.type of the datasets that are not a protocol's. */
+const PROTOCOL: readonly string[] = ["protocol"];
 const TYPES: Readonly<Record<string, readonly string[]>> = {
   flow: ["connection", "end"],
-  dns: ["protocol"],
-  http: ["protocol"],
-  tls: ["protocol"],
-  ssh: ["protocol"],
   arp: ["info"],
   icmp: ["info"],
   anomaly: ["info"],
@@ -79,7 +76,7 @@ const heads = new Map<string, string>();
 function eventHead(dataset: string, type: readonly string[] | undefined): string {
   const known = type ? undefined : heads.get(dataset);
   if (known) return known;
-  const text = `","dataset":"${dataset}","kind":"event","category":["network"],"type":${names(type ?? TYPES[dataset])}`;
+  const text = `","dataset":"${dataset}","kind":"event","category":["network"],"type":${names(type ?? TYPES[dataset] ?? PROTOCOL)}`;
   if (!type) heads.set(dataset, text);
   return text;
 }

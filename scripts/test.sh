@@ -21,7 +21,7 @@ step imports node scripts/check-imports.ts; whole
 step native bash scripts/native-test.sh
 n=$(sed -n 's/^native: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/native.log"); count ${n:-0 1}; whole
 grep -h skipped "$logs/native.log"
-step jest node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+step jest env MUTATIONS="$([ -n "${LONG:-}" ] && echo 200000 || echo 300)" node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 line=$(grep '^Tests:' "$logs/jest.log" | tail -1)
 if [ -n "$line" ]; then count "$(sed -n 's/.* \([0-9]*\) passed.*/\1/p' <<<"$line")" "$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$line")"; else count 0 1; fi
 if [ -n "${LONG:-}" ]; then step corpus env L1=1 node scripts/corpus.ts; else step corpus env L1=sample node scripts/corpus.ts; fi; whole

@@ -62,11 +62,11 @@ function trimPartial(b: Uint8Array): Uint8Array {
   return b.subarray(0, n);
 }
 
-/** Cuts a string at `max` bytes of UTF-8, between characters. */
-export function cutText(text: string, max: number, notes: TextNotes): string {
+/** Cuts a string at `max` bytes of UTF-8, between characters; `notes` learns of it. */
+export function cutText(text: string, max: number, notes?: TextNotes): string {
   if (text.length * 3 <= max) return text;
   if (Buffer.byteLength(text) <= max) return text;
-  notes.cut = true;
+  if (notes) notes.cut = true;
   return Buffer.from(trimPartial(Buffer.from(text).subarray(0, max))).toString();
 }
 

@@ -66,8 +66,7 @@ function one(dataset: string, f: Field, v: unknown): string | undefined {
         f.name !== "dns.answers.data" &&
         f.name !== "dns.authorities.data" &&
         f.name !== "dns.additionals.data" &&
-        f.name !== "capture.comments" &&
-        f.name !== "tls.client.alpn"
+        f.name !== "capture.comments"
       )
         return `${f.name} is empty`;
       if (Buffer.byteLength(v) > (f.max ?? 8191)) return `${f.name} is longer than ${f.max ?? 8191} bytes`;

@@ -1,4 +1,5 @@
 /** Transaction → record body, in schema order; credentials are redacted unless asked for. */
+import { cutText } from "../../records/text.js";
 import type { At } from "../contract.js";
 import { type Head, headerValue, headerValues } from "./head.js";
 import { sniff } from "./sniff.js";
@@ -55,7 +56,7 @@ function authority(text: string): { domain?: string; port?: number } {
   const m = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text);
   if (!m?.[1]) return {};
   const port = m[2] === undefined ? undefined : Number(m[2]);
-  return { domain: m[1].slice(0, 1024).toLowerCase(), port: port !== undefined && port <= 65535 ? port : undefined };
+  return { domain: cutText(m[1].toLowerCase(), 1024), port: port !== undefined && port <= 65535 ? port : undefined };
 }
 
 /** The target's four forms (RFC 9112 §3.2). */
@@ -88,7 +89,7 @@ export function urlOf(method: string | undefined, target: string, host: string |
   return {
     original: text,
     full: known
-      ? (known + (rest.startsWith("/") || rest.startsWith("?") ? rest : target === "*" ? "" : rest ? `/${rest}` : "")).slice(0, 8191)
+      ? cutText(known + (rest.startsWith("/") || rest.startsWith("?") ? rest : target === "*" ? "" : rest ? `/${rest}` : ""), 8191)
       : undefined,
     scheme: known ? scheme : undefined,
     domain: a.domain,
@@ -98,7 +99,7 @@ export function urlOf(method: string | undefined, target: string, host: string |
   };
 }
 
-const short = (s: string | undefined, max: number): string | undefined => (s ? s.slice(0, max) : undefined);
+const short = (s: string | undefined, max: number): string | undefined => (s ? cutText(s, max) : undefined);
 
 export function body(t: Transaction, keep: boolean): { body: object; hosts: string[] } {
   const { request: q, response: s } = t;

@@ -1,4 +1,5 @@
 /** Connection → record body, in schema order. */
+import { cutText } from "../../records/text.js";
 import { agreed, type Kexinit } from "./parse.js";
 
 export interface Connection {
@@ -10,7 +11,7 @@ export interface Connection {
 
 /** Ciphers that bring their own integrity: the negotiated MAC is not used. */
 const AEAD = /^(aes(128|256)-gcm@openssh\.com|chacha20-poly1305(@openssh\.com)?|AEAD_AES_(128|256)_GCM)$/;
-const short = (s: string | undefined, max = 128): string | undefined => s?.slice(0, max) || undefined;
+const short = (s: string | undefined, max = 128): string | undefined => (s && cutText(s, max)) || undefined;
 
 export function body(c: Connection): object {
   const [a, b] = c.kex;

@@ -1,6 +1,6 @@
 /** X.509 certificates (RFC 5280) by our own bounded DER walk; names as RFC 4514. Malformed ones give what could be read. */
 import { createHash } from "node:crypto";
-import { ipText, TextNotes, wireText } from "../../records/text.js";
+import { cutText, ipText, TextNotes, wireText } from "../../records/text.js";
 
 export interface Certificate {
   sha256: string;
@@ -142,8 +142,7 @@ function text(e: Tlv, notes: TextNotes): string {
   return cut(e.tag === 20 ? Buffer.from(b).latin1Slice() : wireText(b, 1024, notes), notes);
 }
 const cut = (s: string, notes: TextNotes): string => {
-  if (s.length > 1024) notes.cut = true;
-  return s.slice(0, 1024).replaceAll("\0", "\\0");
+  return cutText(s.replaceAll("\0", "\\0"), 1024, notes);
 };
 
 /** RFC 4514 §2.4. */
@@ -165,12 +164,12 @@ function nameOf(e: Tlv, notes: TextNotes): { text: string; common: string[] } {
       if (!type || !value) continue;
       const id = oid(type);
       const v = text(value, notes);
-      if (id === "2.5.4.3") common.push(v);
+      if (id === "2.5.4.3" && v !== "") common.push(v);
       parts.push(`${ATTRIBUTES[id] ?? id}=${escaped(v)}`);
     }
     if (rdns.length < MAX_NAMES && parts.length) rdns.push(parts.join("+"));
   }
-  return { text: rdns.reverse().join(",").slice(0, 2048), common };
+  return { text: cutText(rdns.reverse().join(","), 2048, notes), common };
 }
 
 /** UTCTime and GeneralizedTime (RFC 5280 §4.1.2.5) as RFC 3339. */
@@ -190,8 +189,10 @@ function alternatives(e: Tlv, out: string[], notes: TextNotes): void {
   for (const n of children(list)) {
     if (out.length >= MAX_NAMES) return;
     const kind = n.tag & 0x1f;
-    if (kind === 1 || kind === 2 || kind === 6) out.push(wireText(content(n), 1024, notes));
-    else if (kind === 7 && (n.to - n.from === 4 || n.to - n.from === 16)) out.push(ipText(content(n)));
+    if (kind === 1 || kind === 2 || kind === 6) {
+      const name = wireText(content(n), 1024, notes);
+      if (name !== "") out.push(name);
+    } else if (kind === 7 && (n.to - n.from === 4 || n.to - n.from === 16)) out.push(ipText(content(n)));
   }
 }
 

@@ -1,0 +1,89 @@
+/**
+ * Hostile bytes: fixtures with bytes changed, cut out, repeated and exchanged behind valid packet headers. Whatever comes: no exception,
+ * every packet accounted for, every record valid, and the same for two shards. MUTATIONS sets how many (default 300).
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { validateLine } from "../dist/records/validator.js";
+import { decode } from "./support/decode.ts";
+
+const FIXTURES = join(import.meta.dirname, "..", "fixtures", "pcaps");
+const seeds = readdirSync(FIXTURES, { recursive: true, encoding: "utf8" })
+  .filter((f) => f.endsWith(".pcap") && !f.startsWith("mixed"))
+  .map((f) => readFileSync(join(FIXTURES, f)));
+
+/** Packets of a classic little-endian pcap: [offset of the bytes, their number]. */
+function packetsOf(file: Buffer): [number, number][] {
+  const out: [number, number][] = [];
+  for (let at = 24; at + 16 <= file.length; ) {
+    const n = file.readUInt32LE(at + 8);
+    out.push([at + 16, n]);
+    at += 16 + n;
+  }
+  return out;
+}
+
+const change = fc.record({
+  packet: fc.nat(),
+  place: fc.nat(),
+  kind: fc.constantFrom("byte", "bits", "zeros", "ones", "copy", "length", "swap"),
+  value: fc.integer({ min: 0, max: 255 }),
+  length: fc.integer({ min: 1, max: 64 }),
+});
+type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
+
+function apply(file: Buffer, changes: readonly Change[]): Buffer {
+  const out = Buffer.from(file);
+  const packets = packetsOf(file);
+  for (const c of changes) {
+    const [start, size] = packets[c.packet % packets.length];
+    if (size === 0) continue;
+    // Most changes behind the Ethernet, IP and TCP headers: what decoders read.
+    const first = c.value % 4 === 0 ? 0 : Math.min(54, size - 1);
+    const at = start + first + (c.place % (size - first));
+    const n = Math.min(c.length, start + size - at);
+    if (c.kind === "byte") out[at] = c.value;
+    else if (c.kind === "bits") out[at] ^= 1 << (c.value & 7);
+    else if (c.kind === "zeros") out.fill(0, at, at + n);
+    else if (c.kind === "ones") out.fill(0xff, at, at + n);
+    else if (c.kind === "copy") out.copyWithin(at, start, start + n);
+    else if (c.kind === "length" && n >= 2) out.writeUInt16BE(c.value * 257, at);
+    else if (c.kind === "swap") {
+      const [s, m] = packets[(c.packet + 1) % packets.length];
+      const k = Math.min(n, m);
+      const here = Buffer.from(out.subarray(at, at + k));
+      out.copy(out, at, s, s + k);
+      here.copy(out, s);
+    }
+  }
+  return out;
+}
+
+test("mutated captures: no exception, all packets accounted for, valid records, two shards agree", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "threatflow-mutations-"));
+  const path = join(dir, "m.pcap");
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(seeds.length - 1), fc.array(change, { minLength: 1, maxLength: 20 }), async (which, changes) => {
+        writeFileSync(path, apply(seeds[which], changes));
+        const one = await decode(path);
+        const { accounting: a, limits, firstException } = one.summary;
+        expect({ limits, firstException }).toEqual({ limits: {}, firstException: undefined });
+        const lost = Object.values(a.undecodable).reduce((x, y) => x + y, 0);
+        expect(a.decoded + a.filtered + a.duplicate + lost).toBe(a.read);
+        for (const [dataset, text] of one.text)
+          for (const line of text.split("\n").filter(Boolean)) {
+            const wrong = validateLine(dataset, line);
+            if (wrong) expect(`${wrong}: ${line}`).toBe("");
+          }
+        const two = await decode(path, { shards: 2, windowBytes: 64 * 1024 });
+        expect([...two.text].sort()).toEqual([...one.text].sort());
+      }),
+      { numRuns: Number(process.env.MUTATIONS ?? 300), seed: process.env.SEED ? Number(process.env.SEED) : 20261124 },
+    );
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}, 3_600_000);

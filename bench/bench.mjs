@@ -1,4 +1,7 @@
-/** Runs each command, samples the PSS of its process tree ten times a second, and prints a table. */
+/**
+ * Runs each command, samples the memory (PSS) and CPU time of its process tree, and prints a table. CPU is what the kernel charged to the command
+ * and the children it waited for, or the sum over the tree as last sampled, whichever is more: workers may outlive the wait.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 const [capture, runs, tmp] = process.argv.slice(2);
@@ -25,11 +28,15 @@ function tree(pid) {
   for (const p of all) all.push(...(kids.get(p) ?? []));
   return all;
 }
-function pss(pid) {
+const TICKS = 100; // per second, USER_HZ
+/** Memory of the tree in MB; CPU seconds of each process go to `cpu`. */
+function sample(pid, cpu) {
   let kb = 0;
   for (const p of tree(pid)) {
     try {
       kb += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${p}/smaps_rollup`, "utf8"))[1]);
+      const fields = readFileSync(`/proc/${p}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
+      cpu.set(p, (Number(fields[11]) + Number(fields[12])) / TICKS);
     } catch {}
   }
   return kb / 1024;
@@ -41,11 +48,13 @@ async function once(program, args) {
   let out = "";
   child.stdout.on("data", (b) => { out += b; if (out.length > 1e6) out = ""; });
   let peak = 0;
-  const timer = setInterval(() => { peak = Math.max(peak, pss(child.pid)); }, 100);
+  const cpu = new Map();
+  const timer = setInterval(() => { peak = Math.max(peak, sample(child.pid, cpu)); }, 50);
   await new Promise((r) => child.on("exit", r));
   clearInterval(timer);
   const [u, s] = readFileSync(`${tmp}/time`, "utf8").trim().split("\n").at(-1).split(" ").map(Number);
-  return { wall: (performance.now() - begun) / 1000, cpu: u + s, peak, out };
+  const sampled = [...cpu.values()].reduce((a, b) => a + b, 0);
+  return { wall: (performance.now() - begun) / 1000, cpu: Math.max(u + s, sampled), peak, out };
 }
 const rows = [];
 let packets = 0;

@@ -22,6 +22,9 @@ import { keptRun, Parts } from "../sinks/parts.js";
 import type { Sink } from "../sinks/sink.js";
 import type { Pool, SetAside, ShardOutcome } from "./pool.js";
 
+/** For a capture of this size starting workers anew costs less than keeping their memory while records are written. */
+const LARGE = 256 << 20;
+
 export interface AnalyzeRequest {
   source: Source;
   decode: DecodeOptions;
@@ -129,6 +132,7 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
       setAside.reduce((a, x) => a + x.packets, 0),
     );
     const runs = [...outcomes.flatMap((o) => ("runs" in o ? o.runs : [])), ...captureRuns(s, accounting, source, captureId)];
+    if (source.size > LARGE) r.pool?.rest();
     r.progress?.({ stage: "write", done: 0, total: 1 });
     const records = await write(r.sinks, runs, captureId);
     r.progress?.({ stage: "write", done: 1, total: 1 });

@@ -50,6 +50,15 @@ export class Pool {
     });
   }
 
+  /** Nothing to decode for a while: idle processes go, and their memory with them. */
+  rest(): void {
+    if (this.queue.length) return;
+    for (const w of this.workers.filter((x) => !x.busy)) {
+      this.workers.splice(this.workers.indexOf(w), 1);
+      w.child.kill("SIGKILL"); // it holds nothing: its results are files
+    }
+  }
+
   private dispatch(): void {
     while (this.queue.length) {
       let w = this.workers.find((x) => !x.busy && !x.child.killed);
@@ -85,7 +94,7 @@ export class Pool {
   private spawn(): Worker {
     const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=16"],
+      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8"],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const w: Worker = { child, busy: undefined };

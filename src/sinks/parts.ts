@@ -8,7 +8,7 @@ import { addon, layout } from "../engine/native.js";
 import type { Line } from "../records/envelope.js";
 
 /** Text that waits in one worker before it is sealed into a run. */
-export const PART_BYTES = 24 << 20;
+export const PART_BYTES = 12 << 20;
 
 export interface Run {
   dataset: string;

@@ -64,4 +64,4 @@ distclean: clean
 	rm -rf node_modules .node .cache
 fixtures: build
 	@bash scripts/make-fixtures.sh
-	@$(NODE) scripts/update-golden.ts
+	@bin/threatflow replay fixtures/pcaps --update --quiet

@@ -15,7 +15,8 @@ const MAY: Record<string, readonly string[]> = {
   catalog: ["jobs"],
   jobs: ["engine", "decoders", "records", "ingest", "sinks", "pipeline"],
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
-  cli: ["catalog", "engine", "ingest", "jobs", "records", "search", "sinks"],
+  replay: ["ingest", "jobs", "records", "search", "sinks"],
+  cli: ["catalog", "engine", "ingest", "jobs", "records", "replay", "search", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");
 const problems: string[] = [];

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { ThreatflowError } from "../dist/errors.js";
 import { validateLine } from "../dist/records/validator.js";
-import { decode } from "../test/support/decode.ts";
+import { decode, repeatedId } from "../test/support/decode.ts";
 
 const CORPUS = process.env.CORPUS ?? join(import.meta.dirname, "..", "..", "shared", "pcaps");
 if (!existsSync(CORPUS)) {
@@ -45,6 +45,8 @@ for (const file of walk(CORPUS)) {
     if (a.read !== sum || a.decoded < 0 || a.read !== base.summary.capture.packets) problem(file, `accounting ${JSON.stringify(a)}`);
     if (base.summary.limits["decoder-exceptions"])
       problem(file, `${base.summary.limits["decoder-exceptions"]} decoder exceptions: ${base.summary.firstException ?? ""}`);
+    const twice = repeatedId(base);
+    if (twice) problem(file, `two records have the id ${twice}`);
     for (const [dataset, text] of base.text)
       for (const line of text.split("\n")) {
         if (!line) continue;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Pool } from "../dist/jobs/pool.js";
 import { validateLine } from "../dist/records/validator.js";
-import { decode } from "./support/decode.ts";
+import { decode, repeatedId } from "./support/decode.ts";
 import { fixtures, goldenText } from "./support/golden.ts";
 
 describe.each(fixtures())("%s", (path) => {
@@ -19,8 +19,9 @@ describe.each(fixtures())("%s", (path) => {
     expect(a.read).toBe(a.decoded + a.filtered + a.duplicate + Object.values(a.undecodable).reduce((x, y) => x + y, 0));
     expect(a.read).toBeGreaterThan(0);
   });
-  test("every record is what the schema says", async () => {
+  test("every record is what the schema says, and has an id of its own", async () => {
     const d = await decode(path);
+    expect(repeatedId(d)).toBeUndefined();
     for (const [dataset, text] of d.text)
       for (const line of text.split("\n").filter(Boolean)) expect(validateLine(dataset, line)).toBeUndefined();
   });

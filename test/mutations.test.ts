@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { validateLine } from "../dist/records/validator.js";
-import { decode } from "./support/decode.ts";
+import { decode, repeatedId } from "./support/decode.ts";
 
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "pcaps");
 const seeds = readdirSync(FIXTURES, { recursive: true, encoding: "utf8" })
@@ -73,6 +73,7 @@ test("mutated captures: no exception, all packets accounted for, valid records, 
         expect({ limits, firstException }).toEqual({ limits: {}, firstException: undefined });
         const lost = Object.values(a.undecodable).reduce((x, y) => x + y, 0);
         expect(a.decoded + a.filtered + a.duplicate + lost).toBe(a.read);
+        expect(repeatedId(one)).toBeUndefined();
         for (const [dataset, text] of one.text)
           for (const line of text.split("\n").filter(Boolean)) {
             const wrong = validateLine(dataset, line);

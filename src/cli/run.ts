@@ -8,6 +8,7 @@ import { EXIT } from "./exit.js";
 import { extractCommand } from "./extract.js";
 import { fieldsCommand } from "./fields.js";
 import { queryCommand } from "./query.js";
+import { replayCommand } from "./replay.js";
 
 export async function run(args: string[]): Promise<number> {
   const program = new Command("threatflow");
@@ -24,6 +25,9 @@ export async function run(args: string[]): Promise<number> {
   extractCommand(program);
   captureCommands(program);
   fieldsCommand(program);
+  replayCommand(program, (s) => {
+    status = Math.max(status, s);
+  });
   try {
     await program.parseAsync(args, { from: "user" });
     return status;

@@ -4,38 +4,7 @@ import { quoteName, quoteText } from "../records/columns.js";
 import { FIELDS, type Field, fieldOf } from "../records/fields.js";
 import { addressRange } from "./address.js";
 import type { Query } from "./kql.js";
-
-interface Target {
-  field: Field;
-  /** What stands behind a flattened field: a header's name. */
-  key: string | undefined;
-  /** What stands behind an array of objects: its member. */
-  member: string | undefined;
-}
-
-function target(name: string): Target {
-  const own = fieldOf(name);
-  const all = FIELDS as readonly Field[];
-  for (const f of all) {
-    if (!name.startsWith(`${f.name}.`)) continue;
-    const rest = name.slice(f.name.length + 1);
-    if (f.type === "flattened") return { field: f, key: rest, member: undefined };
-    if (f.type === "object" && own) return { field: own, key: undefined, member: f.name };
-  }
-  if (own) return { field: own, key: undefined, member: undefined };
-  const near = all
-    .map((f) => f.name)
-    .filter((n) => n.includes(name) || n.endsWith(`.${name.split(".").at(-1)}`))
-    .slice(0, 3);
-  throw new ThreatflowError(
-    "QUERY_FIELD",
-    `query: there is no field ${name}`,
-    near.length ? `perhaps ${near.join(" or ")}` : "`threatflow fields` lists them",
-  );
-}
-
-const REGEX_SPECIAL = /[\\^$.|?+()[\]{}]/g;
-const wildcard = (v: string): string => `^${v.replace(REGEX_SPECIAL, "\\$&").replace(/\*/g, ".*")}$`;
+import { bad, type Target, target, wildcard } from "./target.js";
 
 /** `test` of one value x, as SQL. */
 function valueTest(f: Field, x: string, value: string, quoted: boolean, at: string): string {
@@ -56,9 +25,6 @@ function valueTest(f: Field, x: string, value: string, quoted: boolean, at: stri
       return !quoted && value.includes("*") ? `regexp_full_match(${x}, ${quoteText(wildcard(value))}, 's')` : `${x} = ${quoteText(value)}`;
   }
 }
-const bad = (field: string, what: string): ThreatflowError =>
-  new ThreatflowError("QUERY_SYNTAX", `query: ${what}`, `see \`threatflow fields ${field}\``);
-
 /** The span that a time as written covers: a year, a day, a second, … */
 function timeRange(f: Field, value: string, at: string): [string, string] {
   const m = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?Z?$/.exec(value);

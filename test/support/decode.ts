@@ -60,3 +60,14 @@ export const recordsOf = (d: Decoded, dataset: string): Record<string, any>[] =>
     .split("\n")
     .filter(Boolean)
     .map((line) => JSON.parse(line));
+
+/** An id that two records have, if any: a store would keep only one of them. */
+export function repeatedId(d: Decoded): string | undefined {
+  const seen = new Set<string>();
+  for (const text of d.text.values())
+    for (const m of text.matchAll(/^\{"@timestamp":"[^"]*","event":\{"id":"([0-9a-f]{32})"/gm)) {
+      if (seen.has(m[1])) return m[1];
+      seen.add(m[1]);
+    }
+  return undefined;
+}

@@ -110,7 +110,7 @@ class Http implements Session {
     d.part = part(head, at(0), at(end - 1), stream, f);
     d.transaction = this.exchange.request(d.part);
     if (head.method === "CONNECT" || (headerValue(head, "upgrade") !== undefined && f.kind === "none")) {
-      this.exchange.requestDone(d.transaction, at(end - 1));
+      this.complete(0, d, at(end - 1));
       d.phase = "decide";
       this.switched = undefined;
       return { kind: "ok", consumed: end };
@@ -153,7 +153,7 @@ class Http implements Session {
     d.part = part(head, at(0), at(end - 1), stream, f);
     d.transaction = this.exchange.response(d.part);
     if (tunnel) {
-      this.exchange.responseDone(d.transaction, at(end - 1));
+      this.complete(1, d, at(end - 1));
       this.switched = "yes";
       d.phase = "decide";
       return { kind: "ok", consumed: end };

@@ -1,0 +1,86 @@
+/** Captures beside what is expected of them: analysed, compared, told. One process, warm for all of them. */
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { parse } from "yaml";
+import { systemError, ThreatflowError } from "../errors.js";
+import { compare, type Difference, type Tolerance } from "./compare.js";
+import { check, readConditions } from "./conditions.js";
+import { entryOf, recordsOf, textOf } from "./records.js";
+
+const CAPTURE = /\.(pcap|pcapng|cap|trace)(\.gz|\.zst)?$/;
+const CONFIG = "replay.yaml";
+
+export interface Case {
+  path: string;
+  /** Beside it, where they exist. */
+  records: string | undefined;
+  conditions: string | undefined;
+}
+export interface Outcome {
+  name: string;
+  case: Case;
+  seconds: number;
+  status: "same" | "different" | "updated" | "no-expectation";
+  differences: Difference[];
+}
+
+/** Captures below a folder in name order. `x.pcap` expects `x.expected.ndjson` or `x.expect.yaml`; `x.pcap.expected.ndjson` works too. */
+export function casesIn(dir: string): Case[] {
+  let names: string[];
+  try {
+    names = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((n) => CAPTURE.test(n));
+  } catch (error) {
+    throw systemError(error, dir);
+  }
+  return names.sort().map((n) => {
+    const path = join(dir, n);
+    const stem = join(dirname(path), basename(path).replace(CAPTURE, ""));
+    const beside = (ending: string): string | undefined => [`${path}${ending}`, `${stem}${ending}`].find((p) => existsSync(p));
+    return { path, records: beside(".expected.ndjson"), conditions: beside(".expect.yaml") };
+  });
+}
+
+/** `DIR/replay.yaml`: `ignore: [fields]`, `tolerance: { field: most }`. */
+export function readConfig(dir: string): Tolerance {
+  const path = join(dir, CONFIG);
+  if (!existsSync(path)) return { ignore: [], tolerance: {} };
+  const c = (parse(readFileSync(path, "utf8")) ?? {}) as { ignore?: string[]; tolerance?: Record<string, number> };
+  const fits =
+    (c.ignore === undefined || (Array.isArray(c.ignore) && c.ignore.every((i) => typeof i === "string"))) &&
+    Object.values(c.tolerance ?? {}).every((n) => typeof n === "number");
+  if (!fits) throw new ThreatflowError("USAGE", `${path}: not understood`, "`ignore: [fields]` and `tolerance: { field: number }`");
+  return { ignore: c.ignore ?? [], tolerance: c.tolerance ?? {} };
+}
+
+export async function replayOne(c: Case, dir: string, t: Tolerance, update: boolean): Promise<Outcome> {
+  const begun = performance.now();
+  const outcome = (status: Outcome["status"], differences: Difference[] = []): Outcome => ({
+    name: relative(dir, c.path) || basename(c.path),
+    case: c,
+    seconds: (performance.now() - begun) / 1000,
+    status: differences.length ? "different" : status,
+    differences,
+  });
+  if (!c.records && !c.conditions && !update) return outcome("no-expectation");
+  try {
+    const { entries } = await recordsOf(c.path);
+    const differences: Difference[] = [];
+    if (c.conditions) differences.push(...check(readConditions(c.conditions, readFileSync(c.conditions, "utf8")), entries));
+    if (update && (c.records || !c.conditions)) {
+      const target = c.records ?? c.path.replace(CAPTURE, ".expected.ndjson");
+      const text = textOf(entries);
+      if (!c.records || readFileSync(target, "utf8") !== text) {
+        writeFileSync(`${target}.part`, text);
+        renameSync(`${target}.part`, target);
+        return outcome("updated", differences);
+      }
+    } else if (c.records) {
+      const expected = readFileSync(c.records, "utf8").split("\n").filter(Boolean).map(entryOf);
+      differences.push(...compare(expected, entries, t));
+    }
+    return outcome("same", differences);
+  } catch (error) {
+    if (error instanceof ThreatflowError && error.code === "USAGE") throw error;
+    return outcome("different", [{ kind: "failed", where: "the capture", fields: [], message: (error as Error).message }]);
+  }
+}

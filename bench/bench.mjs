@@ -1,5 +1,5 @@
 /**
- * Runs each command, samples the memory (PSS) and CPU time of its process tree, and prints a table. CPU is what the kernel charged to the command
+ * Runs each command several times for its time and once more for its memory (asking the kernel for it costs time). Samples the memory (PSS) and CPU time of its process tree, and prints a table. CPU is what the kernel charged to the command
  * and the children it waited for, or the sum over the tree as last sampled, whichever is more: workers may outlive the wait.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -29,19 +29,19 @@ function tree(pid) {
   return all;
 }
 const TICKS = 100; // per second, USER_HZ
-/** Memory of the tree in MB; CPU seconds of each process go to `cpu`. */
-function sample(pid, cpu) {
+/** Memory of the tree in MB, where asked for; CPU seconds of each process go to `cpu`. */
+function sample(pid, cpu, memory) {
   let kb = 0;
   for (const p of tree(pid)) {
     try {
-      kb += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${p}/smaps_rollup`, "utf8"))[1]);
+      if (memory) kb += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${p}/smaps_rollup`, "utf8"))[1]);
       const fields = readFileSync(`/proc/${p}/stat`, "utf8").replace(/^.*\) /, "").split(" ");
       cpu.set(p, (Number(fields[11]) + Number(fields[12])) / TICKS);
     } catch {}
   }
   return kb / 1024;
 }
-async function once(program, args) {
+async function once(program, args, memory) {
   rmSync(`${tmp}/d`, { recursive: true, force: true });
   const begun = performance.now();
   const child = spawn("/usr/bin/time", ["-f", "%U %S", "-o", `${tmp}/time`, program, ...args], { stdio: ["ignore", "pipe", "ignore"] });
@@ -49,7 +49,7 @@ async function once(program, args) {
   child.stdout.on("data", (b) => { out += b; if (out.length > 1e6) out = ""; });
   let peak = 0;
   const cpu = new Map();
-  const timer = setInterval(() => { peak = Math.max(peak, sample(child.pid, cpu)); }, 50);
+  const timer = setInterval(() => { peak = Math.max(peak, sample(child.pid, cpu, memory)); }, 100);
   await new Promise((r) => child.on("exit", r));
   clearInterval(timer);
   const [u, s] = readFileSync(`${tmp}/time`, "utf8").trim().split("\n").at(-1).split(" ").map(Number);
@@ -61,9 +61,10 @@ let packets = 0;
 for (const [name, program, args] of commands) {
   let best;
   for (let i = 0; i < Number(runs); i++) {
-    const r = await once(program, args);
-    best = !best || r.wall < best.wall ? { ...r, peak: Math.max(r.peak, best?.peak ?? 0) } : { ...best, peak: Math.max(r.peak, best.peak) };
+    const r = await once(program, args, false);
+    if (!best || r.wall < best.wall) best = r;
   }
+  best.peak = (await once(program, args, true)).peak;
   try { packets ||= JSON.parse(best.out).accounting.read; } catch {}
   rows.push([name, best]);
 }

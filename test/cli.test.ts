@@ -198,3 +198,30 @@ test("Ctrl-C says what was kept, and running again completes", async () => {
   }
   expect(run(["analyze", big, "--ndjson", join(dir, "out")]).status).toBe(0);
 });
+
+test("a full disk: one line that says so, nothing that looks whole, and the same command works when there is space", () => {
+  const small = join(dir, "small");
+  mkdirSync(small);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=250k", "tmpfs", small]).status !== 0) {
+    console.log("full disk: skipped, a small file system cannot be mounted here");
+    return;
+  }
+  try {
+    for (const to of [
+      ["--ndjson", join(small, "n")],
+      ["--data", join(small, "d")],
+    ]) {
+      const r = run(["analyze", fixture, ...to, "--quiet"]);
+      expect(r.status).toBe(1);
+      expect(r.stderr.trim().split("\n")).toHaveLength(1);
+      expect(r.stderr).toMatch(/no space left.*free some space and run the same command again/);
+      const left = readdirSync(small, { recursive: true, encoding: "utf8" });
+      expect(left.filter((n) => /\.(ndjson|parquet|part|text|keys|lines)$/.test(n))).toEqual([]);
+    }
+    spawnSync("mount", ["-o", "remount,size=50m", small]);
+    expect(run(["analyze", fixture, "--data", join(small, "d"), "--quiet"]).status).toBe(0);
+    expect(run(["query", "event.dataset: dns", "--data", join(small, "d"), "--count"]).status).toBe(0);
+  } finally {
+    spawnSync("umount", [small]);
+  }
+});

@@ -104,7 +104,7 @@ test("a capture without expectation is told, not failed; --update writes one; a 
   expect(r.status).toBe(0);
   expect(run([dir, "--update"]).status).toBe(0);
   expect(existsSync(join(dir, "pings.expected.ndjson"))).toBe(true);
-  writeFileSync(join(dir, "pings.pcap"), "no capture at all, some text");
+  writeFileSync(join(dir, "pings.pcap"), readFileSync(join(fixtures, "icmp", "pings.pcap")).subarray(0, 10));
   const broken = run([dir]);
   expect(broken.stdout).toContain("failed: ");
   expect(broken.status).toBe(1);

@@ -1,8 +1,12 @@
 // Tests of the native core, without Node. Each says what a user would say; the program prints what failed and ends with a count.
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
 
+#include "../engine/merge.h"
 #include "../flow/transport.h"
 #include "../wire/digest.h"
 #include "../wire/dissect.h"
@@ -210,6 +214,54 @@ static void every_cut() {
   check(survives, "a capture cut at any byte is read as far as it goes");
 }
 
+// Three runs of lines in memory, read a few bytes at a time.
+static void merging() {
+  struct Memory {
+    std::string text;
+    std::vector<PartKey> keys;
+    size_t text_at = 0, keys_at = 0;
+  };
+  auto reader = [](const uint8_t* data, size_t len, size_t* at) {
+    return [=](uint8_t* into, size_t most) -> int64_t {
+      size_t n = std::min({most, len - *at, static_cast<size_t>(7)});
+      if (n) memcpy(into, data + *at, n);
+      *at += n;
+      return static_cast<int64_t>(n);
+    };
+  };
+  Memory memory[3];
+  std::vector<std::string> all;
+  for (int i = 0; i < 300; i++) {
+    char line[64];
+    snprintf(line, sizeof line, "%05d %s\n", i, std::string(static_cast<size_t>(i % 40), 'x').c_str());
+    all.push_back(line);
+    Memory& m = memory[i % 7 % 3];
+    PartKey k{};
+    k.seconds = i / 100, k.nanos = static_cast<uint32_t>(i / 10 % 10), k.packet = i % 10 / 2, k.id[0] = static_cast<uint8_t>(i % 2);
+    k.length = static_cast<uint32_t>(all.back().size());
+    m.text += all.back();
+    m.keys.push_back(k);
+  }
+  auto merged = [&](std::string& out) {
+    std::vector<RunReader> runs;
+    for (Memory& m : memory) {
+      m.text_at = m.keys_at = 0;
+      runs.push_back({reader(reinterpret_cast<const uint8_t*>(m.text.data()), m.text.size(), &m.text_at),
+                      reader(reinterpret_cast<const uint8_t*>(m.keys.data()), m.keys.size() * sizeof(PartKey), &m.keys_at)});
+    }
+    return merge_runs(runs, [&](const uint8_t* p, size_t n) {
+      out.append(reinterpret_cast<const char*>(p), n);
+      return true;
+    });
+  };
+  std::string want, got;
+  for (const std::string& line : all) want += line;
+  check(merged(got) == 0 && got == want, "runs merge by seconds, nanoseconds, packet and id");
+  memory[1].text.resize(memory[1].text.size() - 3);
+  got.clear();
+  check(merged(got) == -EIO, "a run shorter than its keys say is an error");
+}
+
 int main() {
   digests();
   community_ids();
@@ -217,6 +269,7 @@ int main() {
   filters();
   streams();
   every_cut();
+  merging();
   printf("native: %d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;
 }

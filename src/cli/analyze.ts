@@ -1,14 +1,14 @@
 /** `threatflow analyze FILE|DIR|-…`: captures → records, in the store (default), as NDJSON, or both. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { type CaptureEntry, type Catalog, openCatalog } from "../catalog/catalog.js";
 import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, defaultRun, type RunOptions, SCHEMA_VERSION } from "../config.js";
 import { OVERLAP, type OverlapPolicy } from "../engine/native.js";
 import { systemError, ThreatflowError } from "../errors.js";
-import { compressionOf } from "../ingest/compression.js";
 import { type Filter, readFilter } from "../ingest/filter.js";
-import { openSource, readHead } from "../ingest/source.js";
+import { capturesIn } from "../ingest/folder.js";
+import { openSource } from "../ingest/source.js";
 import { type Analyzed, analyze, type Summary } from "../jobs/analyze.js";
 import { Pool } from "../jobs/pool.js";
 import { DATASETS } from "../records/fields.js";
@@ -261,24 +261,6 @@ function isDirectory(path: string): boolean {
   }
 }
 /** Files below a folder that begin as captures do, in name order. */
-function* capturesIn(dir: string): Generator<string> {
-  for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(dir, entry.name);
-    if (entry.name.startsWith(".")) continue;
-    if (entry.isDirectory()) yield* capturesIn(path);
-    else if (entry.isFile() && looksLikeCapture(path)) yield path;
-  }
-}
-const MAGIC = new Set(["a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "a1b2cd34", "34cdb2a1", "0a0d0d0a"]);
-function looksLikeCapture(path: string): boolean {
-  try {
-    const head = readHead(path, 4);
-    return MAGIC.has(head.toString("hex")) || compressionOf(head) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 function runOptions(f: Flags): RunOptions {
   const run = defaultRun();
   if (f.workers !== undefined) run.workers = run.shards = positive(f.workers, "--workers");

@@ -199,8 +199,7 @@ export class StreamFlow {
         return false;
       }
       case "stop":
-        if (p.reason === "finished" || p.reason === "encrypted" || p.reason === "not-this-protocol" || p.reason === "limit")
-          this.stop(side);
+        this.stop(side);
         return false;
     }
   }

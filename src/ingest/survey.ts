@@ -7,6 +7,7 @@ import { type DecodeOptions, RESYNC_BYTES } from "../config.js";
 import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "./filter.js";
+import { isPcap } from "./folder.js";
 import type { PacketIndex } from "./packet-index.js";
 import { looksLike, readHead, type Source } from "./source.js";
 
@@ -96,7 +97,6 @@ async function walk(
       throw new ThreatflowError("INTERNAL", `${source.name}: the survey does not advance at offset ${base}`);
     base = next.consumed;
     options.progress?.(base);
-    if (hashed < base + 1 && hashed < source.size) continue;
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   // What the walker did not look at (behind a broken end) still belongs to the hash.
@@ -148,8 +148,7 @@ function drain(
 
 function notACapture(source: Source): ThreatflowError {
   const head = readHead(source.path);
-  const magic = head.length >= 4 ? head.readUInt32BE(0) : 0;
-  if ([0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0xa1b2cd34, 0x34cdb2a1].includes(magic))
+  if (isPcap(head))
     return new ThreatflowError(
       "NOT_A_CAPTURE",
       `${source.name} ends inside its file header (${source.size} of 24 bytes)`,

@@ -1,13 +1,15 @@
 /** Captures beside what is expected of them: analysed, compared, told. One process, warm for all of them. */
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { parse } from "yaml";
 import { systemError, ThreatflowError } from "../errors.js";
+import { capturesIn } from "../ingest/folder.js";
 import { compare, type Difference, type Tolerance } from "./compare.js";
 import { check, readConditions } from "./conditions.js";
 import { entryOf, recordsOf, textOf } from "./records.js";
 
-const CAPTURE = /\.(pcap|pcapng|cap|trace)(\.gz|\.zst)?$/;
+/** Endings that an expectation's name leaves out. */
+const CAPTURE = /\.(pcap|pcapng|cap|dmp|trace)(\.gz|\.zst)?$/;
 const CONFIG = "replay.yaml";
 
 export interface Case {
@@ -26,15 +28,14 @@ export interface Outcome {
 
 /** Captures below a folder in name order. `x.pcap` expects `x.expected.ndjson` or `x.expect.yaml`; `x.pcap.expected.ndjson` works too. */
 export function casesIn(dir: string): Case[] {
-  let names: string[];
+  let paths: string[];
   try {
-    names = readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((n) => CAPTURE.test(n));
+    paths = [...capturesIn(dir)];
   } catch (error) {
     throw systemError(error, dir);
   }
-  return names.sort().map((n) => {
-    const path = join(dir, n);
-    const stem = join(dirname(path), basename(path).replace(CAPTURE, ""));
+  return paths.map((path) => {
+    const stem = path.replace(CAPTURE, "");
     const beside = (ending: string): string | undefined => [`${path}${ending}`, `${stem}${ending}`].find((p) => existsSync(p));
     return { path, records: beside(".expected.ndjson"), conditions: beside(".expect.yaml") };
   });
@@ -67,7 +68,7 @@ export async function replayOne(c: Case, dir: string, t: Tolerance, update: bool
     const differences: Difference[] = [];
     if (c.conditions) differences.push(...check(readConditions(c.conditions, readFileSync(c.conditions, "utf8")), entries));
     if (update && (c.records || !c.conditions)) {
-      const target = c.records ?? c.path.replace(CAPTURE, ".expected.ndjson");
+      const target = c.records ?? `${c.path.replace(CAPTURE, "")}.expected.ndjson`;
       const text = textOf(entries);
       if (!c.records || readFileSync(target, "utf8") !== text) {
         writeFileSync(`${target}.part`, text);

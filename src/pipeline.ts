@@ -96,17 +96,17 @@ export async function decodeShard(
 
 /** The bytes at hand: a buffer that is reread from wherever the next packet of the shard lies. */
 class Window {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Uint8Array = new Uint8Array(0);
   base = 0;
-  private buffer: Buffer;
+  private buffer: Uint8Array;
   private readonly fd: number;
   constructor(fd: number, size: number) {
     this.fd = fd;
-    this.buffer = Buffer.allocUnsafe(size);
+    this.buffer = new Uint8Array(size);
   }
   moveTo(offset: number, caplen: number): void {
     if (caplen > MAX_RECORD_BYTES) throw new ThreatflowError("INTERNAL", `index names a packet of ${caplen} bytes at ${offset}`);
-    if (caplen > this.buffer.length) this.buffer = Buffer.allocUnsafe(caplen);
+    if (caplen > this.buffer.length) this.buffer = new Uint8Array(caplen);
     const got = readFully(this.fd, this.buffer, this.buffer.length, offset);
     if (got < caplen)
       throw new ThreatflowError(

@@ -21,7 +21,7 @@ export class Batch {
   readonly doubles: Float64Array = new Float64Array(this.words.buffer);
   readonly closed: Float64Array = new Float64Array(CLOSED * COLUMNS);
   readonly text: Buffer = Buffer.alloc(TEXT);
-  readonly arena: Buffer = Buffer.alloc(ARENA);
+  readonly arena: Uint8Array = new Uint8Array(ARENA);
   readonly status: Uint32Array = new Uint32Array(4);
   get rows(): number {
     return this.status[0];

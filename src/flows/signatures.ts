@@ -2,6 +2,8 @@
  * Protocols without a decoder that a flow's first bytes give away: a name for `network.protocol`, nothing more. A row is a protocol, its
  * transport, the ports it is wanted on (none: any) and a test of the first bytes of either side.
  */
+import { latin1 } from "../records/text.js";
+
 type Test = (b: Uint8Array, text: string) => boolean;
 interface Row {
   name: string;
@@ -78,7 +80,7 @@ const ROWS: readonly Row[] = [
 /** The protocol that the first bytes of a side give away, if any. */
 export function signature(transport: "tcp" | "udp", bytes: Uint8Array, portA: number, portB: number): string | undefined {
   if (bytes.length < 2) return undefined;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 128)).latin1Slice();
+  const text = latin1(bytes, 0, 128);
   for (const row of ROWS) {
     if (row.transport !== transport) continue;
     if (row.ports && !row.ports.includes(portA) && !row.ports.includes(portB)) continue;

@@ -94,7 +94,7 @@ export class Pool {
   private spawn(): Worker {
     const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8"],
+      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--max-opt=2", "--always-sparkplug"],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const w: Worker = { child, busy: undefined };

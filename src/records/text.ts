@@ -17,6 +17,13 @@ export class TextNotes {
   }
 }
 
+/** Bytes as text without a Buffer made for it: Node's own methods take any view. `to` past the end is the end. */
+const latin1Slice = Buffer.prototype.latin1Slice;
+const hexSlice = Buffer.prototype.hexSlice;
+export const latin1 = (b: Uint8Array, from = 0, to: number = b.length): string =>
+  latin1Slice.call(b as Buffer, from, Math.min(to, b.length));
+export const hexText = (b: Uint8Array, from = 0, to: number = b.length): string => hexSlice.call(b as Buffer, from, Math.min(to, b.length));
+
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const HEX = "0123456789ABCDEF";
 
@@ -33,8 +40,7 @@ export function wireText(bytes: Uint8Array, max: number, notes: TextNotes): stri
     notes.cut = true;
     if (!isAscii(b)) b = trimPartial(b);
   }
-  const buffer = Buffer.from(b.buffer, b.byteOffset, b.length);
-  if (isAscii(b)) return buffer.latin1Slice();
+  if (isAscii(b)) return latin1(b);
   let text: string;
   try {
     text = strict.decode(b);

@@ -1,10 +1,9 @@
 /** Resource record data in presentation format (RFC 1035 §5.1, 3597, 4034, 9460); what does not parse stands as RFC 3597 does. */
-import { ipText } from "../../records/text.js";
+import { hexText as hex, ipText } from "../../records/text.js";
 import { Cursor } from "../cursor.js";
 import { type NameReader, readName } from "./names.js";
 import { SVC_KEYS, typeName } from "./tables.js";
 
-const hex = (b: Uint8Array): string => Buffer.from(b.buffer, b.byteOffset, b.length).hexSlice();
 const base64 = (b: Uint8Array): string => Buffer.from(b.buffer, b.byteOffset, b.length).base64Slice();
 const generic = (b: Uint8Array): string => (b.length ? `\\# ${b.length} ${hex(b)}` : "\\# 0");
 

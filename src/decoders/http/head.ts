@@ -1,5 +1,5 @@
 /** Bytes → message head (RFC 9112 §2–5). Pure. Lenient where hosts are, and says what is odd. */
-import { TextNotes, wireText } from "../../records/text.js";
+import { latin1, TextNotes, wireText } from "../../records/text.js";
 
 export interface Head {
   /** Request: method and target; response: status. */
@@ -37,8 +37,6 @@ export function headEnd(b: Uint8Array, from: number): number {
 export function lineEnd(b: Uint8Array, from = 0): number {
   return b.indexOf(LF, from);
 }
-
-const latin1 = (b: Uint8Array, from: number, to: number): string => Buffer.from(b.buffer, b.byteOffset + from, to - from).latin1Slice();
 
 /** Parses the head in b[0, end). Undefined: the first line is none of HTTP. */
 export function parseHead(b: Uint8Array, end: number, request: boolean): Head | undefined {

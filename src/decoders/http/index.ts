@@ -1,4 +1,5 @@
 /** HTTP/1.0 and 1.1 (RFC 9112), 0.9 where it is met. Bodies are counted, not kept. */
+import { latin1 } from "../../records/text.js";
 import {
   type At,
   type Decoder,
@@ -240,7 +241,7 @@ class Http implements Session {
     if (eol < 0) {
       if (bytes.length <= MAX_CHUNK_LINE) return { kind: "need", consumed: 0, need: bytes.length + 1 };
     } else {
-      const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(eol, 64)).latin1Slice();
+      const text = latin1(bytes, 0, Math.min(eol, 64));
       const m = /^\s*([0-9A-Fa-f]{1,13})\s*(?:;|\r?$)/.exec(text);
       if (m) {
         const size = Number.parseInt(m[1], 16);
@@ -328,7 +329,7 @@ const METHODS =
   /^(GET|POST|HEAD|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PROPFIND|PROPPATCH|MKCOL|COPY|MOVE|LOCK|UNLOCK|REPORT|SEARCH|MERGE|CHECKOUT|MKACTIVITY|SUBSCRIBE|UNSUBSCRIBE|NOTIFY|BITS_POST|CCM_POST|RPC_IN_DATA|RPC_OUT_DATA|PURGE|LINK|UNLINK|BIND|REBIND|UNBIND|ACL|MKCALENDAR|SOURCE) +/;
 
 function requestVerdict(b: Uint8Array): Verdict {
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, 2048)).latin1Slice();
+  const text = latin1(b, 0, 2048);
   const eol = text.indexOf("\n");
   const line = eol < 0 ? text : text.slice(0, eol).trimEnd();
   if (line.startsWith("PRI * HTTP/2")) return NO;
@@ -346,7 +347,7 @@ function requestVerdict(b: Uint8Array): Verdict {
   return /^[A-Z_-]{1,16}$/.test(line) || /^[A-Z_-]{3,16} [!-~]*( (H(T(T(P(\/[0-9.]*)?)?)?)?)?)?$/.test(line) ? UNSURE : NO;
 }
 function responseVerdict(b: Uint8Array): Verdict {
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, 16)).latin1Slice();
+  const text = latin1(b, 0, 16);
   if (/^HTTP\/[01](\.\d)? +\d/.test(text) || /^ICY \d{3}/.test(text)) return { sure: "certain", from: "server" };
   return "HTTP/1.1 ".startsWith(text) || "HTTP/1.0 ".startsWith(text) || "ICY ".startsWith(text) ? { sure: "unsure", from: "server" } : NO;
 }

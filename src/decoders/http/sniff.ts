@@ -1,4 +1,6 @@
 /** The type that a body's first bytes tell (the idea of the WHATWG MIME sniffing tables); undefined where they tell nothing. */
+import { latin1 } from "../../records/text.js";
+
 const MAGIC: readonly [string, string][] = [
   ["\x1f\x8b", "application/gzip"],
   ["PK\x03\x04", "application/zip"],
@@ -41,7 +43,7 @@ export const SNIFF_BYTES = 512;
 
 export function sniff(b: Uint8Array): string | undefined {
   if (b.length === 0) return undefined;
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, SNIFF_BYTES)).latin1Slice();
+  const text = latin1(b, 0, SNIFF_BYTES);
   for (const [magic, type] of MAGIC) if (text.startsWith(magic)) return type;
   if (text.startsWith("RIFF") && text.length >= 12) {
     const form = text.slice(8, 12);

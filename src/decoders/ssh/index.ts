@@ -1,5 +1,5 @@
 /** SSH 2 (RFC 4253): identification, key exchange, host key; everything after NEWKEYS is encrypted. SSH 1: identification only. */
-import { TextNotes, wireText } from "../../records/text.js";
+import { latin1, TextNotes, wireText } from "../../records/text.js";
 import { later } from "../../records/time.js";
 import {
   type At,
@@ -146,7 +146,7 @@ class Ssh implements Session {
 }
 
 function probe(b: Uint8Array, clientPort: number, serverPort: number): Verdict {
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, 8)).latin1Slice();
+  const text = latin1(b, 0, 8);
   if (/^SSH-[12]\./.test(text)) return { sure: "certain" };
   if ("SSH-".startsWith(text.slice(0, 4))) return { sure: "unsure" };
   // A server may speak before its identification; and a capture may begin behind it, at KEXINIT.

@@ -1,5 +1,6 @@
 /** Bytes → identification string and key exchange messages (RFC 4253 §4.2, §6, §7). Pure. */
 import { createHash } from "node:crypto";
+import { latin1 } from "../../records/text.js";
 import { Cursor } from "../cursor.js";
 
 export interface Kexinit {
@@ -14,7 +15,6 @@ export interface Kexinit {
   hassh: [string, string];
 }
 
-const latin1 = (b: Uint8Array): string => Buffer.from(b.buffer, b.byteOffset, b.length).latin1Slice();
 const list = (s: string): string[] => (s ? s.split(",") : []);
 
 /** KEXINIT behind its message number. Undefined: a name-list does not fit. */

@@ -1,6 +1,6 @@
 /** ClientHello and ServerHello (RFC 8446 §4.1, RFC 5246 §7.4.1), and the fingerprints made of them. Pure. */
 import { createHash } from "node:crypto";
-import { TextNotes, wireText } from "../../records/text.js";
+import { hexText, TextNotes, wireText } from "../../records/text.js";
 import { Cursor } from "../cursor.js";
 import { isGrease } from "./tables.js";
 
@@ -156,7 +156,7 @@ export function serverHello(bytes: Uint8Array): ServerHello | undefined {
     alpn: undefined,
     group: undefined,
     psk: false,
-    retry: Buffer.from(random.subarray(0, 8)).toString("hex") === RETRY,
+    retry: hexText(random, 0, 8) === RETRY,
     anomalies: [],
   };
   if (c.left >= 2)
@@ -223,7 +223,7 @@ function ja4Alpn(alpn: readonly Uint8Array[]): string {
   const a = first[0];
   const z = first[first.length - 1];
   if (alnum(a) && alnum(z)) return String.fromCharCode(a, z);
-  const hex = Buffer.from(first).toString("hex");
+  const hex = hexText(first);
   return hex[0] + hex[hex.length - 1];
 }
 

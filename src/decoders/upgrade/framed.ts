@@ -1,4 +1,5 @@
 /** Protocols of framed messages that can turn to TLS: LDAP (RFC 4511 §4.14), MySQL, PostgreSQL, RDP (MS-RDPBCGR §5.4.5). */
+import { latin1 } from "../../records/text.js";
 import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
 import { type Follow, type Step, tlsBegins, Upgrade } from "./session.js";
 
@@ -46,7 +47,7 @@ function mysqlPacket(b: Uint8Array): Step {
 }
 /** The greeting (protocol 10): version number and text. */
 function mysqlProbe(b: Uint8Array): Verdict {
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, 16)).latin1Slice();
+  const text = latin1(b, 0, 16);
   if (b.length < 10) return b.length < 5 || (b[3] === 0 && b[4] === 10) ? UNSURE : NO;
   return b[2] === 0 && b[3] === 0 && b[4] === 10 && /^[0-9]{1,2}\.[0-9]+\./.test(text.slice(5)) ? { sure: "certain", from: "server" } : NO;
 }

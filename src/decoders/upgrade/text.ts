@@ -1,4 +1,5 @@
 /** Protocols of lines with a STARTTLS command: SMTP (RFC 3207), FTP (RFC 4217), IMAP and POP3 (RFC 2595); XMPP (RFC 6120 §5). */
+import { latin1 } from "../../records/text.js";
 import { type Decoder, NO, UNSURE, type Verdict } from "../contract.js";
 import { type Follow, tlsBegins, Upgrade } from "./session.js";
 
@@ -63,7 +64,7 @@ const TALKS: readonly Talk[] = [
 ];
 
 function judge(t: Talk, b: Uint8Array, hinted: boolean): Verdict {
-  const text = Buffer.from(b.buffer, b.byteOffset, Math.min(b.length, MAX_FIRST)).latin1Slice();
+  const text = latin1(b, 0, MAX_FIRST);
   const begins = /^[\x20-\x7e\r\n\t]/.test(text);
   if (!begins) return NO;
   const whole =

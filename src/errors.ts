@@ -20,6 +20,11 @@ export type ErrorCode =
   | "NO_EVIDENCE"
   | "EVIDENCE_CHANGED"
   | "CANCELLED"
+  | "REDIS"
+  | "ELASTICSEARCH"
+  | "STORE"
+  | "NO_SUCH_JOB"
+  | "WORKER_CRASH"
   | "USAGE"
   | "INTERNAL";
 

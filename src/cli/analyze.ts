@@ -1,58 +1,41 @@
-/** `threatflow analyze FILE|DIR|-…`: captures → records, in the store (default), as NDJSON, or both. */
-import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+/** `threatflow analyze FILE|DIR|-…`: captures → records. Where the work is done (here, or spread over workers) is decided by the settings. */
+import { statSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { type CaptureEntry, type Catalog, openCatalog } from "../catalog/catalog.js";
-import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, defaultRun, type RunOptions, SCHEMA_VERSION } from "../config.js";
-import { OVERLAP, type OverlapPolicy } from "../engine/native.js";
-import { systemError, ThreatflowError } from "../errors.js";
-import { type Filter, readFilter } from "../ingest/filter.js";
+import { OVERLAP } from "../engine/native.js";
+import { ThreatflowError } from "../errors.js";
+import { readFilter } from "../ingest/filter.js";
 import { capturesIn } from "../ingest/folder.js";
-import { openSource } from "../ingest/source.js";
-import { type Analyzed, analyze, type Summary } from "../jobs/analyze.js";
-import { Pool } from "../jobs/pool.js";
-import { DATASETS } from "../records/fields.js";
-import { duckSearch } from "../search/duckdb.js";
-import { ndjsonSink } from "../sinks/ndjson.js";
-import { parquetSink } from "../sinks/parquet.js";
-import type { Sink } from "../sinks/sink.js";
-import { dataDir } from "./data-dir.js";
-import { keepEvidence } from "./evidence.js";
+import type { Summary } from "../jobs/summary.js";
+import type { Digest } from "../records/digest.js";
+import { isDistributed } from "../settings.js";
+import { analyzeHere } from "./analyze-here.js";
 import { EXIT } from "./exit.js";
-import { ProgressLine } from "./progress.js";
+import { type DecodeFlags, decodeOptions, type RunFlags, runOptions } from "./options.js";
+import { settings } from "./place.js";
 import { report } from "./report.js";
 
-interface Flags {
+export interface Flags extends RunFlags, DecodeFlags {
   ndjson?: string;
   data?: string;
   filter?: string;
-  workers?: string;
-  shards?: string;
-  window?: string;
   json?: boolean;
   strict?: boolean;
   force?: boolean;
   keep?: boolean;
   quiet?: boolean;
-  credentials?: boolean;
-  tcpOverlap: string;
-  ipOverlap: string;
-  dedup?: string;
   spoolQuota?: string;
+  wait: boolean;
 }
-
-/** Everything that one command line sets up for all its captures. */
-interface Setup {
-  flags: Flags;
-  run: RunOptions;
-  decode: DecodeOptions;
-  filter: Filter | undefined;
-  /** The store; undefined: --ndjson alone stores nothing. */
-  store: string | undefined;
-  catalog: Catalog | undefined;
-  pool: Pool;
-  signal: AbortSignal;
-  workDir: string;
+/** Analyses one capture; `ndjson` is the folder for its records. */
+export interface Analyst {
+  one(file: string, ndjson: string | undefined): Promise<{ summary: Summary; digest: Digest | undefined }>;
+  /** How many captures it can have in hand at once. */
+  readonly atOnce: number;
+  /** Words for `next:`, or undefined: nothing is stored. */
+  readonly stored: string | undefined;
+  readonly signal: AbortSignal;
+  close(): Promise<void>;
 }
 
 export function analyzeCommand(program: Command, exit: (status: number) => void): void {
@@ -70,6 +53,7 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
     .option("--force", "analyse again and replace what is there")
     .option("--keep", "copy the capture into the data folder")
     .option("--quiet", "no progress")
+    .option("--no-wait", "with Redis and Elasticsearch: queue the captures and return")
     .option("--credentials", "keep credentials in HTTP headers instead of [redacted]")
     .option("--tcp-overlap <policy>", `who wins where TCP segments overlap: ${OVERLAP.join(", ")}`, "linux")
     .option("--ip-overlap <policy>", "the same for IPv4 fragments", "linux")
@@ -79,178 +63,75 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
 }
 
 async function analyzeAll(captures: string[], flags: Flags): Promise<number> {
+  const s = settings(flags.data);
   const run = runOptions(flags);
   const filter = flags.filter === undefined ? undefined : readFilter(flags.filter);
-  const decode: DecodeOptions = {
-    filter: filter?.text,
-    tcpOverlap: policy(flags.tcpOverlap),
-    ipOverlap: policy(flags.ipOverlap),
-    dedupNs: flags.dedup ? durationNs(flags.dedup) : 0n,
-    credentials: flags.credentials === true,
-  };
-  const store = flags.ndjson && !flags.data ? undefined : dataDir(flags.data);
-  const workDir = store ? join(store, ".tmp") : resolve(flags.ndjson as string);
+  const decode = decodeOptions(flags, filter);
+  const analyst = isDistributed(s)
+    ? await (await import("./analyze-spread.js")).analyzeSpread(s, flags, run, decode)
+    : analyzeHere(s, flags, run, decode, filter);
   try {
-    mkdirSync(workDir, { recursive: true });
-  } catch (error) {
-    throw systemError(error, workDir);
-  }
-  const abort = new AbortController();
-  const pool = new Pool(run.workers);
-  const catalog = store ? openCatalog(store) : undefined;
-  const interrupted = (): void => {
-    abort.abort(new ThreatflowError("CANCELLED", "cancelled: of this capture nothing was kept", "run the same command again"));
-    pool.close();
-  };
-  process.once("SIGINT", interrupted);
-  process.once("SIGTERM", interrupted);
-  const setup: Setup = { flags, run, decode, filter, store, catalog, pool, signal: abort.signal, workDir };
-  try {
-    return await each(captures, setup);
+    return await each(captures, flags, analyst);
   } finally {
-    process.off("SIGINT", interrupted);
-    process.off("SIGTERM", interrupted);
-    pool.close();
-    catalog?.close();
+    await analyst.close();
   }
 }
 
-async function each(captures: string[], setup: Setup): Promise<number> {
-  const { flags, signal } = setup;
-  const files = captures.flatMap((c) => (c !== "-" && isDirectory(c) ? [...capturesIn(c)] : [c]));
-  const several = files.length > 1 || captures.some((c) => c !== "-" && isDirectory(c));
-  let status: number = EXIT.done;
+/** Each capture in turn, or some at once; told in the order in which they were named. */
+async function each(captures: string[], flags: Flags, analyst: Analyst): Promise<number> {
+  const folders = captures.some((c) => c !== "-" && isDirectory(c));
+  const files = function* (): Generator<string> {
+    for (const c of captures)
+      if (c !== "-" && isDirectory(c)) yield* capturesIn(c);
+      else yield c;
+  };
+  const several = folders || captures.length > 1;
   const total = { captures: 0, failed: 0, packets: 0, records: {} as Record<string, number> };
-  if (several && files.length === 0)
-    throw new ThreatflowError("NOT_A_CAPTURE", `no capture in ${captures.join(", ")}`, "pcap and pcapng are read, plain or as .gz or .zst");
-  for (const file of files) {
-    try {
-      const ndjson = flags.ndjson && several ? join(flags.ndjson, basename(file)) : flags.ndjson;
-      const s = await one(file, ndjson, setup);
-      total.captures++;
-      total.packets += s.capture.packets;
-      for (const [d, n] of Object.entries(s.records)) total.records[d] = (total.records[d] ?? 0) + n;
-      if (s.status === "partial" || (flags.strict && s.damage)) status = Math.max(status, EXIT.damaged);
-    } catch (error) {
-      if (!several || signal.aborted) throw signal.aborted ? signal.reason : error;
-      const e = error as Error;
-      process.stderr.write(
-        `threatflow: ${e instanceof ThreatflowError ? `${e.message}${e.remedy ? `; ${e.remedy}` : ""}` : `${file}: a bug of ours: ${e.stack}`}\n`,
-      );
-      if (flags.json) process.stdout.write(`${JSON.stringify({ capture: { name: file }, status: "failed", error: e.message })}\n`);
+  let status: number = EXIT.done;
+  let any = false;
+  const flying: { file: string; outcome: Promise<{ summary: Summary; digest: Digest | undefined } | { error: unknown }> }[] = [];
+  const settle = async (): Promise<void> => {
+    const { file, outcome } = flying.shift() as (typeof flying)[number];
+    const done = await outcome;
+    if ("error" in done) {
+      status = Math.max(status, failed(file, done.error, several, flags, analyst.signal));
       total.failed++;
-      status = Math.max(status, EXIT.failed);
+      return;
     }
+    const sum = done.summary;
+    print(sum, done.digest, flags, analyst.stored);
+    total.captures++;
+    total.packets += sum.capture.packets;
+    for (const [d, n] of Object.entries(sum.records)) total.records[d] = (total.records[d] ?? 0) + n;
+    if (sum.status === "partial" || (flags.strict && sum.damage)) status = Math.max(status, EXIT.damaged);
+  };
+  for (const file of files()) {
+    any = true;
+    const ndjson = flags.ndjson && several ? join(flags.ndjson, basename(file)) : flags.ndjson;
+    flying.push({ file, outcome: analyst.one(file, ndjson).catch((error: unknown) => ({ error })) });
+    if (flying.length >= analyst.atOnce) await settle();
   }
+  while (flying.length) await settle();
+  if (!any)
+    throw new ThreatflowError("NOT_A_CAPTURE", `no capture in ${captures.join(", ")}`, "pcap and pcapng are read, plain or as .gz or .zst");
   if (several && flags.json) process.stdout.write(`${JSON.stringify({ total })}\n`);
   return status;
 }
 
-async function one(file: string, ndjson: string | undefined, setup: Setup): Promise<Summary> {
-  const { flags, store, catalog, signal } = setup;
-  const progress = new ProgressLine(file === "-" ? "standard input" : basename(file), flags.quiet === true);
-  const source = await openSource(file, {
-    spoolDir: setup.workDir,
-    quota: flags.spoolQuota ? positive(flags.spoolQuota, "--spool-quota") : DEFAULT_SPOOL_QUOTA,
-  });
-  const key = importKey(setup.decode);
-  let present: CaptureEntry | undefined;
-  const sinks: Sink[] = [];
-  try {
-    if (ndjson) sinks.push(ndjsonSink(ndjson));
-    if (store) sinks.push(parquetSink(store));
-    let analyzed: Analyzed;
-    try {
-      analyzed = await analyze({
-        source,
-        decode: setup.decode,
-        filter: setup.filter,
-        run: setup.run,
-        sinks,
-        workDir: setup.workDir,
-        pool: setup.pool,
-        signal,
-        progress: progress.update,
-        known: (id) => {
-          present = flags.force ? undefined : catalog?.find(id);
-          return present === undefined;
-        },
-      });
-    } catch (error) {
-      if (!present) throw error;
-      return await already(present, key, ndjson, setup, progress);
-    }
-    progress.clear();
-    const { summary, digest } = analyzed;
-    if (store && catalog) {
-      const path = keepEvidence(source, summary.capture.id, store, flags.keep === true);
-      catalog.put({ id: summary.capture.id, key, name: source.name, path, added: new Date().toISOString(), summary });
-    }
-    print(summary, digest, setup);
-    return summary;
-  } finally {
-    progress.clear();
-    source.dispose();
-  }
+/** Among several, one that fails is told and the others go on. */
+function failed(file: string, error: unknown, several: boolean, flags: Flags, signal: AbortSignal): number {
+  if (!several || signal.aborted) throw signal.aborted ? signal.reason : error;
+  const e = error as Error;
+  process.stderr.write(
+    `threatflow: ${e instanceof ThreatflowError ? `${e.message}${e.remedy ? `; ${e.remedy}` : ""}` : `${file}: a bug of ours: ${e.stack}`}\n`,
+  );
+  if (flags.json) process.stdout.write(`${JSON.stringify({ capture: { name: file }, status: "failed", error: e.message })}\n`);
+  return EXIT.failed;
 }
 
-function print(s: Summary, digest: Analyzed["digest"] | undefined, setup: Setup): void {
-  if (setup.flags.json) process.stdout.write(`${JSON.stringify(s)}\n`);
-  else process.stdout.write(report(s, digest, setup.store ? (setup.flags.data ? ` --data ${setup.flags.data}` : "") : undefined));
-}
-
-/** The bytes are there already. The same options: nothing to do; others: say which and stop. */
-async function already(
-  entry: CaptureEntry,
-  key: string,
-  ndjson: string | undefined,
-  setup: Setup,
-  progress: ProgressLine,
-): Promise<Summary> {
-  if (entry.key !== key)
-    throw new ThreatflowError(
-      "ALREADY_IMPORTED_OTHERWISE",
-      `${entry.name} is imported already with other options: ${difference(entry.key, key)}`,
-      "--force replaces its records",
-    );
-  if (ndjson) {
-    const search = await duckSearch(setup.store as string);
-    try {
-      mkdirSync(ndjson, { recursive: true });
-      for (const dataset of DATASETS) {
-        const lines: string[] = [];
-        for await (const line of search.records({ query: "*", datasets: [dataset], captures: [entry.id], limit: Infinity }))
-          lines.push(line);
-        const path = join(ndjson, `${dataset}.ndjson`);
-        if (lines.length) writeFileSync(path, `${lines.join("\n")}\n`);
-        else rmSync(path, { force: true });
-      }
-    } finally {
-      search.close();
-    }
-  }
-  progress.clear();
-  const s = { ...entry.summary, already_imported: true };
-  print(s, undefined, setup);
-  return s;
-}
-
-/** SEMANTICS 14: what changes records. */
-export function importKey(d: DecodeOptions): string {
-  return JSON.stringify({
-    schema: SCHEMA_VERSION,
-    filter: d.filter,
-    tcpOverlap: d.tcpOverlap,
-    ipOverlap: d.ipOverlap,
-    dedup: String(d.dedupNs),
-    credentials: d.credentials,
-  });
-}
-function difference(a: string, b: string): string {
-  const x = JSON.parse(a) as Record<string, unknown>;
-  const y = JSON.parse(b) as Record<string, unknown>;
-  const names = [...new Set([...Object.keys(x), ...Object.keys(y)])].filter((k) => x[k] !== y[k]);
-  return names.map((k) => `${k} was ${JSON.stringify(x[k] ?? null)}, now ${JSON.stringify(y[k] ?? null)}`).join("; ");
+function print(s: Summary, digest: Digest | undefined, flags: Flags, stored: string | undefined): void {
+  if (flags.json) process.stdout.write(`${JSON.stringify(s)}\n`);
+  else process.stdout.write(report(s, digest, stored));
 }
 
 function isDirectory(path: string): boolean {
@@ -259,29 +140,4 @@ function isDirectory(path: string): boolean {
   } catch {
     return false;
   }
-}
-/** Files below a folder that begin as captures do, in name order. */
-function runOptions(f: Flags): RunOptions {
-  const run = defaultRun();
-  if (f.workers !== undefined) run.workers = run.shards = positive(f.workers, "--workers");
-  if (f.shards !== undefined) run.shards = positive(f.shards, "--shards");
-  if (f.window !== undefined) run.windowBytes = Math.max(65536, positive(f.window, "--window"));
-  return run;
-}
-function positive(text: string, flag: string): number {
-  const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1)
-    throw new ThreatflowError("USAGE", `${flag} takes a whole number from 1, not ${JSON.stringify(text)}`);
-  return n;
-}
-function policy(text: string): OverlapPolicy {
-  if (!(OVERLAP as readonly string[]).includes(text))
-    throw new ThreatflowError("USAGE", `an overlap policy is one of ${OVERLAP.join(", ")}, not ${JSON.stringify(text)}`);
-  return text as OverlapPolicy;
-}
-export function durationNs(text: string): bigint {
-  const m = /^(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)?$/.exec(text);
-  if (!m) throw new ThreatflowError("USAGE", `a duration is written like 2s or 500ms, not ${JSON.stringify(text)}`);
-  const unit = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 6e10, h: 3.6e12 }[m[2] ?? "s"] as number;
-  return BigInt(Math.round(Number(m[1]) * unit));
 }

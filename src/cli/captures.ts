@@ -1,11 +1,7 @@
 /** `threatflow captures list|show`, `delete`. */
-import { rmSync } from "node:fs";
-import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import { openCatalog } from "../catalog/catalog.js";
-import { DATASETS } from "../records/fields.js";
-import { recordFile } from "../sinks/parquet.js";
-import { dataDir } from "./data-dir.js";
+import type { CaptureEntry } from "../catalog/catalog.js";
+import { openPlace } from "./place.js";
 import { number, size, table } from "./text.js";
 
 interface Flags {
@@ -14,53 +10,48 @@ interface Flags {
 }
 
 export function captureCommands(program: Command): void {
-  const captures = program.command("captures").description("the captures in the data folder");
+  const captures = program.command("captures").description("the captures that were imported");
   captures
     .command("list", { isDefault: true })
     .option("--data <dir>", "data folder")
     .option("--json", "one object a line")
-    .action((f: Flags) => {
-      const catalog = openCatalog(dataDir(f.data));
-      const all = catalog.list();
-      catalog.close();
+    .action(async (f: Flags) => {
+      const place = await openPlace(f.data);
+      const all = await place.catalog.list();
+      await place.close();
       if (f.json) for (const c of all) process.stdout.write(`${JSON.stringify(c)}\n`);
       else if (all.length === 0) process.stderr.write("no captures; `threatflow analyze FILE` imports one\n");
-      else
-        process.stdout.write(
-          `${table(
-            ["id", "added", "packets", "bytes", "status", "name"],
-            all.map((c) => [
-              c.id.slice(0, 12),
-              c.added.slice(0, 19),
-              number(c.summary.capture.packets),
-              size(c.summary.capture.bytes),
-              c.summary.status,
-              c.name,
-            ]),
-          )}\n`,
-        );
+      else process.stdout.write(`${table(["id", "added", "packets", "bytes", "status", "name"], all.map(row))}\n`);
     });
   captures
     .command("show <id>")
     .option("--data <dir>", "data folder")
-    .action((id: string, f: Flags) => {
-      const catalog = openCatalog(dataDir(f.data));
-      const c = catalog.resolve(id);
-      catalog.close();
-      process.stdout.write(`${JSON.stringify(c, null, 2)}\n`);
+    .action(async (id: string, f: Flags) => {
+      const place = await openPlace(f.data);
+      try {
+        process.stdout.write(`${JSON.stringify(await place.catalog.resolve(id), null, 2)}\n`);
+      } finally {
+        await place.close();
+      }
     });
   program
     .command("delete <capture>")
-    .description("remove a capture's records (and the copy of its bytes, where one was kept)")
+    .description("remove a capture's records everywhere (and the copy of its bytes, where one was kept)")
     .option("--data <dir>", "data folder")
-    .action((id: string, f: Flags) => {
-      const dir = dataDir(f.data);
-      const catalog = openCatalog(dir);
-      const c = catalog.resolve(id);
-      for (const d of DATASETS) rmSync(recordFile(dir, d, c.id), { force: true });
-      if (c.path && dirname(c.path) === join(dir, "captures")) rmSync(c.path, { force: true });
-      catalog.remove(c.id);
-      catalog.close();
-      process.stderr.write(`${c.name}: deleted\n`);
+    .action(async (id: string, f: Flags) => {
+      const place = await openPlace(f.data);
+      try {
+        process.stderr.write(`${await place.remove(id)}: deleted\n`);
+      } finally {
+        await place.close();
+      }
     });
 }
+const row = (c: CaptureEntry): string[] => [
+  c.id.slice(0, 12),
+  c.added.slice(0, 19),
+  c.summary ? number(c.summary.capture.packets) : "",
+  size(c.bytes),
+  c.status === "done" ? (c.summary?.status ?? c.status) : c.status,
+  c.name,
+];

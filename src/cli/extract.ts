@@ -1,14 +1,13 @@
 /** `threatflow extract`: packets of a flow, a filter or a range, out of the original capture. */
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type CaptureEntry, openCatalog } from "../catalog/catalog.js";
+import type { CaptureEntry } from "../catalog/catalog.js";
 import { DEFAULT_DECODE } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import { readFilter } from "../ingest/filter.js";
 import { type Choice, extract } from "../jobs/extract.js";
-import { duckSearch } from "../search/duckdb.js";
-import { dataDir } from "./data-dir.js";
+import { openPlace, type Place } from "./place.js";
 import { number } from "./text.js";
 
 interface Flags {
@@ -35,34 +34,38 @@ export function extractCommand(program: Command): void {
     .option("--data <dir>", "data folder")
     .requiredOption("-o, --output <file>", "the capture to write, - for standard output")
     .action(async (f: Flags) => {
-      const dir = dataDir(f.data);
-      const choice: Choice = {};
-      let captureId: string | undefined;
-      if (f.flow) captureId = await chooseFlow(dir, f.flow, choice);
-      if (f.filter) choice.filter = readFilter(f.filter);
-      if (f.packets) choice.packets = range(f.packets);
-      if (f.from) choice.from = nanos(f.from);
-      if (f.to) choice.to = nanos(f.to);
-      if (!f.flow && !f.filter && !f.packets && !f.from && !f.to)
-        throw new ThreatflowError("USAGE", "say what to cut out: --flow, --filter, --packets, --from or --to");
-      const entry = chooseCapture(dir, captureId ?? f.capture);
-      if (!entry.path || !existsSync(entry.path))
-        throw new ThreatflowError(
-          "NO_EVIDENCE",
-          `the original bytes of ${entry.name} are not at ${entry.path ?? "any place"}`,
-          "put the file back, or analyse with --keep",
-        );
-      mkdirSync(join(dir, ".tmp"), { recursive: true });
-      const n = await extract(entry.path, entry.id, DEFAULT_DECODE, choice, f.output, join(dir, ".tmp"));
-      process.stderr.write(`${number(n)} packets written to ${f.output}\n`);
+      const place = await openPlace(f.data);
+      try {
+        await cut(place, f);
+      } finally {
+        await place.close();
+      }
     });
 }
 
+async function cut(place: Place, f: Flags): Promise<void> {
+  const choice: Choice = {};
+  let captureId: string | undefined;
+  if (f.flow) captureId = await chooseFlow(place, f.flow, choice);
+  if (f.filter) choice.filter = readFilter(f.filter);
+  if (f.packets) choice.packets = range(f.packets);
+  if (f.from) choice.from = nanos(f.from);
+  if (f.to) choice.to = nanos(f.to);
+  if (!f.flow && !f.filter && !f.packets && !f.from && !f.to)
+    throw new ThreatflowError("USAGE", "say what to cut out: --flow, --filter, --packets, --from or --to");
+  const entry = await chooseCapture(place, captureId ?? f.capture);
+  const path = await place.evidence(entry);
+  const work = join(place.settings.data as string, ".tmp");
+  mkdirSync(work, { recursive: true });
+  const n = await extract(path, entry.id, DEFAULT_DECODE, choice, f.output, work);
+  process.stderr.write(`${number(n)} packets written to ${f.output}\n`);
+}
+
 /** The flow's packets are those of its key between its first and its last packet. */
-async function chooseFlow(dir: string, id: string, choice: Choice): Promise<string> {
+async function chooseFlow(place: Place, id: string, choice: Choice): Promise<string> {
   if (!/^[0-9a-f]{8,32}$/.test(id))
     throw new ThreatflowError("USAGE", `a flow id has 32 hex digits (at least 8 of them), not ${JSON.stringify(id)}`);
-  const search = await duckSearch(dir);
+  const search = await place.search();
   try {
     const found: string[] = [];
     for await (const line of search.records({
@@ -85,20 +88,15 @@ async function chooseFlow(dir: string, id: string, choice: Choice): Promise<stri
   }
 }
 
-function chooseCapture(dir: string, id: string | undefined): CaptureEntry {
-  const catalog = openCatalog(dir);
-  try {
-    if (id) return catalog.resolve(id);
-    const all = catalog.list();
-    if (all.length === 1) return all[0];
-    throw new ThreatflowError(
-      "USAGE",
-      all.length ? "there are several captures here" : "there is no capture here",
-      all.length ? "name one with --capture" : "`threatflow analyze FILE` imports one",
-    );
-  } finally {
-    catalog.close();
-  }
+async function chooseCapture(place: Place, id: string | undefined): Promise<CaptureEntry> {
+  if (id) return place.catalog.resolve(id);
+  const all = await place.catalog.list();
+  if (all.length === 1) return all[0];
+  throw new ThreatflowError(
+    "USAGE",
+    all.length ? "there are several captures here" : "there is no capture here",
+    all.length ? "name one with --capture" : "`threatflow analyze FILE` imports one",
+  );
 }
 
 function range(text: string): [number, number] {

@@ -1,7 +1,7 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere, at most one every two seconds. */
-import type { Progress } from "../jobs/analyze.js";
+import type { Progress } from "../jobs/summary.js";
 
-const NAMES = { survey: "reading", decode: "decoding", write: "writing" } as const;
+const NAMES = { store: "storing", survey: "reading", decode: "decoding", write: "writing" } as const;
 
 export class ProgressLine {
   private readonly quiet: boolean;
@@ -9,6 +9,7 @@ export class ProgressLine {
   private last = 0;
   private stage = "";
   private drawn = false;
+  private waiting = "";
   constructor(label: string, quiet: boolean) {
     this.label = label;
     this.quiet = quiet;
@@ -17,6 +18,12 @@ export class ProgressLine {
     if (this.quiet) return;
     const now = performance.now();
     const tty = process.stderr.isTTY;
+    if (p.waiting && p.waiting !== this.waiting) {
+      this.waiting = p.waiting;
+      this.clear();
+      process.stderr.write(`${this.label}: waiting: ${p.waiting}\n`);
+      return;
+    }
     if (now - this.last < (tty ? 60 : 2000) && (p.stage === this.stage || !tty)) return;
     this.last = now;
     this.stage = p.stage;

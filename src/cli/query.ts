@@ -1,11 +1,9 @@
 /** `threatflow query 'KQL'`: records as table, JSON, NDJSON or CSV; counts; most frequent values. */
 import type { Command } from "commander";
-import { openCatalog } from "../catalog/catalog.js";
 import { ThreatflowError } from "../errors.js";
 import { DATASETS, fieldOf } from "../records/fields.js";
-import { duckSearch } from "../search/duckdb.js";
 import type { Question, Search } from "../search/search.js";
-import { dataDir } from "./data-dir.js";
+import { openPlace, type Place } from "./place.js";
 import { bold, number, table } from "./text.js";
 
 interface Flags {
@@ -89,20 +87,21 @@ export function queryCommand(program: Command): void {
     .option("--count", "the number of records only")
     .option("--top <field>", "the most frequent values of a field")
     .action(async (kql: string | undefined, flags: Flags) => {
-      const dir = dataDir(flags.data);
-      const question = questionOf(kql ?? "*", flags, dir);
-      const search = await duckSearch(dir);
+      const place = await openPlace(flags.data);
+      const question = await questionOf(kql ?? "*", flags, place);
+      const search = await place.search();
       try {
         if (flags.count) process.stdout.write(`${await search.count(question)}\n`);
         else if (flags.top) await top(search, question, flags);
         else await records(search, question, flags);
       } finally {
         search.close();
+        await place.close();
       }
     });
 }
 
-function questionOf(kql: string, f: Flags, dir: string): Question {
+async function questionOf(kql: string, f: Flags, place: Place): Promise<Question> {
   for (const d of f.dataset ?? [])
     if (!(DATASETS as readonly string[]).includes(d))
       throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
@@ -114,14 +113,7 @@ function questionOf(kql: string, f: Flags, dir: string): Question {
   if (since) parts.push(`@timestamp >= "${since}"`);
   if (until) parts.push(`@timestamp < "${until}"`);
   let captures: string[] | undefined;
-  if (f.capture) {
-    const catalog = openCatalog(dir);
-    try {
-      captures = f.capture.map((c) => catalog.resolve(c).id);
-    } finally {
-      catalog.close();
-    }
-  }
+  if (f.capture) captures = (await Promise.all(f.capture.map((c) => place.catalog.resolve(c)))).map((c) => c.id);
   const query = parts.length > 1 ? parts.join(" and ") : kql;
   return {
     query,

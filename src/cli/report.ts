@@ -1,6 +1,6 @@
 /** What `analyze` tells a person: when, who, what, what was odd, the accounting, what to try next. */
 import { basename } from "node:path";
-import type { Summary } from "../jobs/analyze.js";
+import type { Summary } from "../jobs/summary.js";
 import type { Digest } from "../records/digest.js";
 import { bold, dim, duration, number, safe, size } from "./text.js";
 

@@ -4,11 +4,15 @@ import { systemError, ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
 import { analyzeCommand } from "./analyze.js";
 import { captureCommands } from "./captures.js";
+import { doctorCommand } from "./doctor.js";
 import { EXIT } from "./exit.js";
 import { extractCommand } from "./extract.js";
 import { fieldsCommand } from "./fields.js";
+import { jobCommands } from "./jobs.js";
+import { globalFlags } from "./place.js";
 import { queryCommand } from "./query.js";
 import { replayCommand } from "./replay.js";
+import { workerCommand } from "./worker.js";
 
 export async function run(args: string[]): Promise<number> {
   const program = new Command("threatflow");
@@ -16,6 +20,11 @@ export async function run(args: string[]): Promise<number> {
   program
     .description("Turns network captures into searchable evidence.")
     .version(VERSION)
+    .option("--config <file>", "settings file (default: threatflow.yaml where there is one)")
+    .option("--redis <url>", "Redis of the job queue (default: $REDIS_URL)")
+    .option("--elasticsearch <url>", "Elasticsearch for records (default: $ELASTICSEARCH_URL)")
+    .option("--store <dir>", "capture store that all machines share (default: $THREATFLOW_STORE or DATA/store)")
+    .hook("preAction", () => globalFlags(program.opts()))
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`threatflow: ${text.replace(/^error: /, "")}`) });
   analyzeCommand(program, (s) => {
@@ -26,6 +35,11 @@ export async function run(args: string[]): Promise<number> {
   captureCommands(program);
   fieldsCommand(program);
   replayCommand(program, (s) => {
+    status = Math.max(status, s);
+  });
+  workerCommand(program);
+  jobCommands(program);
+  doctorCommand(program, (s) => {
     status = Math.max(status, s);
   });
   try {

@@ -10,10 +10,12 @@ const PCAPNG = "0a0d0d0a";
 
 export const isPcap = (head: Buffer): boolean => PCAP.has(head.subarray(0, 4).toString("hex"));
 
+export const isCapture = (head: Buffer): boolean => isPcap(head) || head.subarray(0, 4).toString("hex") === PCAPNG;
+
 function looksLikeCapture(path: string): boolean {
   try {
     const head = readHead(path, 4);
-    return isPcap(head) || head.toString("hex") === PCAPNG || compressionOf(head) !== undefined;
+    return isCapture(head) || compressionOf(head) !== undefined;
   } catch {
     return false;
   }

@@ -43,11 +43,27 @@ export class Pool {
     while (this.workers.length < Math.min(count, this.size)) this.spawn();
   }
 
-  run(task: ShardTask, captureId: Promise<string>, progress?: (packets: number) => void): Promise<ShardOutcome | SetAside> {
+  run(
+    task: ShardTask,
+    captureId: Promise<string>,
+    progress?: (packets: number) => void,
+    signal?: AbortSignal,
+  ): Promise<ShardOutcome | SetAside> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ id: this.next++, task, captureId, deaths: 0, progress, resolve, reject });
+      const pending: Pending = { id: this.next++, task, captureId, deaths: 0, progress, resolve, reject };
+      this.queue.push(pending);
+      signal?.addEventListener("abort", () => this.cancel(pending, signal.reason), { once: true });
       this.dispatch();
     });
+  }
+
+  /** No longer wanted: out of the queue, or its process ends. */
+  private cancel(p: Pending, why: unknown): void {
+    const waiting = this.queue.indexOf(p);
+    if (waiting >= 0) this.queue.splice(waiting, 1);
+    const w = this.workers.find((x) => x.busy === p);
+    if (w) this.drop(w, p, why);
+    else p.reject(why);
   }
 
   /** Nothing to decode for a while: idle processes go, and their memory with them. */

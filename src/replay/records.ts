@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_DECODE } from "../config.js";
 import { openSource } from "../ingest/source.js";
-import { analyze, type Summary } from "../jobs/analyze.js";
+import { analyze } from "../jobs/analyze.js";
+import type { Summary } from "../jobs/summary.js";
 import { writeLines } from "../sinks/ndjson.js";
 
 export interface Entry {

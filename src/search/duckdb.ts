@@ -2,12 +2,12 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { quoteText } from "../records/columns.js";
+import { quoteName, quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { openDuck } from "./duck.js";
 import { parseQuery } from "./kql.js";
-import type { Question, Search, TopValue } from "./search.js";
-import { plainColumn, whereOf } from "./sql.js";
+import { countable, type Question, type Search, sortable, type TopValue } from "./search.js";
+import { orderColumn, whereOf } from "./sql.js";
 
 const ORDER = '"@timestamp", "threatflow.packet", "event.id"';
 
@@ -41,7 +41,7 @@ class DuckSearch implements Search {
   }
 
   /** FROM and WHERE; undefined where there are no records at all. */
-  private async source(q: Question): Promise<string | undefined> {
+  private async source(q: Question): Promise<{ sql: string; columns: ReadonlySet<string> } | undefined> {
     const parsed = parseQuery(q.query);
     const files = this.files(q);
     if (files.length === 0) {
@@ -51,33 +51,41 @@ class DuckSearch implements Search {
     const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
     const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
     const columns = new Set(reader.getRows().map((r) => String(r[0])));
-    return `FROM ${from} WHERE ${whereOf(parsed, columns)}`;
+    return { sql: `FROM ${from} WHERE ${whereOf(parsed, columns)}`, columns };
   }
 
   async count(q: Question): Promise<number> {
     const source = await this.source(q);
     if (!source) return 0;
-    const reader = await this.connection.runAndReadAll(`SELECT count(*) ${source}`);
+    const reader = await this.connection.runAndReadAll(`SELECT count(*) ${source.sql}`);
     return Number(reader.getRows()[0][0]);
   }
 
   async *records(q: Question): AsyncGenerator<string> {
+    const by = q.sort && sortable(q.sort.field);
     const source = await this.source(q);
     if (!source) return;
-    const order = q.sort ? `${plainColumn(q.sort.field).column} ${q.sort.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}` : ORDER;
+    const order =
+      by && source.columns.has(by.name) ? `${orderColumn(by)} ${q.sort?.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}` : ORDER;
     const limit = Number.isFinite(q.limit) ? `LIMIT ${q.limit}` : "";
-    const result = await this.connection.stream(`SELECT _record ${source} ORDER BY ${order} ${limit} OFFSET ${q.from ?? 0}`);
+    const result = await this.connection.stream(`SELECT _record ${source.sql} ORDER BY ${order} ${limit} OFFSET ${q.from ?? 0}`);
     for await (const rows of result.yieldRowsJs()) for (const r of rows) yield String(r[0]);
   }
 
   async top(q: Question, name: string): Promise<TopValue[]> {
+    const field = countable(name);
     const source = await this.source(q);
-    if (!source) return [];
-    const { field, column } = plainColumn(name);
-    const value = field.list ? `unnest(${column})` : column;
-    const reader = await this.connection.runAndReadAll(
-      `SELECT v::VARCHAR, count(*) AS n FROM (SELECT ${value} AS v ${source}) WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v LIMIT ${q.limit}`,
-    );
+    if (!source?.columns.has(name)) return [];
+    const [value, order] = [quoteName(name), orderColumn(field)].map((c) => (field.list ? `unnest(list_distinct(${c}))` : c));
+    // An address and its ordered twin stand beside each other in both lists, but distinct lists need not: values are paired by their text.
+    const pairs =
+      field.list && field.type === "ip"
+        ? `SELECT v, min(o) AS o FROM (SELECT unnest(${quoteName(name)}) AS v, unnest(${orderColumn(field)}) AS o ${source.sql}) GROUP BY v`
+        : undefined;
+    const counted = `SELECT v, ${pairs ? "" : "any_value(o) AS o, "}count(*) AS n FROM (SELECT ${value} AS v${pairs ? "" : `, ${order} AS o`} ${source.sql}) WHERE v IS NOT NULL GROUP BY v`;
+    const sql = pairs ? `SELECT c.v, p.o, c.n FROM (${counted}) c JOIN (${pairs}) p ON c.v = p.v` : counted;
+    const limit = Number.isFinite(q.limit) ? `LIMIT ${q.limit}` : "";
+    const reader = await this.connection.runAndReadAll(`SELECT v::VARCHAR, n FROM (${sql}) ORDER BY n DESC, o ${limit}`);
     return reader.getRows().map((r) => ({ value: String(r[0]), count: Number(r[1]) }));
   }
 }

@@ -1,4 +1,8 @@
 /** Questions asked of records, whatever answers them. The order is always (@timestamp, threatflow.packet, event.id) unless sorted otherwise. */
+import { ThreatflowError } from "../errors.js";
+import type { Field } from "../records/fields.js";
+import { target } from "./target.js";
+
 export interface Question {
   /** KQL. */
   query: string;
@@ -17,6 +21,32 @@ export interface Search {
   count(q: Question): Promise<number>;
   /** Records as the JSON lines they were written as. */
   records(q: Question): AsyncIterable<string>;
+  /** The most frequent values of a field, each counted once a record; ties by value. */
   top(q: Question, field: string): Promise<TopValue[]>;
   close(): void;
+}
+
+function plain(name: string): Field {
+  const t = target(name);
+  if (t.key !== undefined || t.member || t.field.type === "flattened" || t.field.type === "object")
+    throw new ThreatflowError("QUERY_FIELD", `query: ${name} cannot be sorted or counted by`, "choose a field with one value");
+  return t.field;
+}
+/** A field that a question can be sorted by: one that has one value. Throws QUERY_FIELD. */
+export function sortable(name: string): Field {
+  const f = plain(name);
+  if (f.list)
+    throw new ThreatflowError(
+      "QUERY_FIELD",
+      `query: ${name} has several values, records cannot be sorted by it`,
+      "choose a field with one value",
+    );
+  return f;
+}
+/** A field whose values can be counted. Throws QUERY_FIELD. */
+export function countable(name: string): Field {
+  const f = plain(name);
+  if (f.type === "date" || f.type === "date_nanos")
+    throw new ThreatflowError("QUERY_FIELD", `query: times are not counted by value`, "choose a field that is no time");
+  return f;
 }

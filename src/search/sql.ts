@@ -1,5 +1,4 @@
 /** Query → SQL over the columns of src/records/columns.ts. Values are always quoted; fields are looked up in the schema. */
-import { ThreatflowError } from "../errors.js";
 import { quoteName, quoteText } from "../records/columns.js";
 import { FIELDS, type Field, fieldOf } from "../records/fields.js";
 import { addressRange } from "./address.js";
@@ -139,10 +138,5 @@ function rangeTest(q: Extract<Query, { kind: "range" }>, columns: ReadonlySet<st
   return known(field.name, columns, field.list ? `len(list_filter(${name}, x -> ${test("x")})) > 0` : test(name));
 }
 
-/** SQL of the column that a question sorts by or counts. */
-export function plainColumn(name: string): { field: Field; column: string } {
-  const t = target(name);
-  if (t.key !== undefined || t.member || t.field.type === "flattened" || t.field.type === "object")
-    throw new ThreatflowError("QUERY_FIELD", `query: ${name} cannot be sorted or counted by`, "choose a field with one value");
-  return { field: t.field, column: quoteName(t.field.name) };
-}
+/** SQL of the column that orders a field's values: addresses by number, not by text. */
+export const orderColumn = (f: Field): string => quoteName(f.type === "ip" ? `${f.name}#hex` : f.name);

@@ -1,0 +1,135 @@
+/** Analysis on this machine: worker processes, the embedded store, or NDJSON alone. */
+import { mkdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { type CaptureEntry, type Catalog, monthOf } from "../catalog/catalog.js";
+import { sqliteCatalog } from "../catalog/sqlite.js";
+import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, type RunOptions } from "../config.js";
+import { systemError, ThreatflowError } from "../errors.js";
+import type { Filter } from "../ingest/filter.js";
+import { openSource } from "../ingest/source.js";
+import { analyze } from "../jobs/analyze.js";
+import { difference, importKey } from "../jobs/import-key.js";
+import { Pool } from "../jobs/pool.js";
+import { duckSearch } from "../search/duckdb.js";
+import type { Settings } from "../settings.js";
+import { ndjsonSink } from "../sinks/ndjson.js";
+import { parquetSink } from "../sinks/parquet.js";
+import type { Sink } from "../sinks/sink.js";
+import type { Analyst, Flags } from "./analyze.js";
+import { keepEvidence } from "./evidence.js";
+import { exportRecords } from "./export-records.js";
+import { positive } from "./options.js";
+import { ProgressLine } from "./progress.js";
+
+export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: DecodeOptions, filter: Filter | undefined): Analyst {
+  // --ndjson alone stores nothing.
+  const store = flags.ndjson && !flags.data ? undefined : (s.data as string);
+  const workDir = store ? join(store, ".tmp") : resolve(flags.ndjson as string);
+  try {
+    mkdirSync(workDir, { recursive: true });
+  } catch (error) {
+    throw systemError(error, workDir);
+  }
+  const abort = new AbortController();
+  const pool = new Pool(run.workers);
+  const catalog = store ? sqliteCatalog(store) : undefined;
+  const interrupted = (): void => {
+    abort.abort(new ThreatflowError("CANCELLED", "cancelled: of this capture nothing was kept", "run the same command again"));
+    pool.close();
+  };
+  process.once("SIGINT", interrupted);
+  process.once("SIGTERM", interrupted);
+  const key = importKey(decode);
+
+  const one: Analyst["one"] = async (file, ndjson) => {
+    const progress = new ProgressLine(file === "-" ? "standard input" : basename(file), flags.quiet === true);
+    const source = await openSource(file, {
+      spoolDir: workDir,
+      quota: flags.spoolQuota ? positive(flags.spoolQuota, "--spool-quota") : DEFAULT_SPOOL_QUOTA,
+    });
+    let present: CaptureEntry | undefined;
+    const sinks: Sink[] = [];
+    try {
+      if (ndjson) sinks.push(ndjsonSink(ndjson));
+      if (store) sinks.push(parquetSink(store));
+      const analyzed = await analyze({
+        source,
+        decode,
+        filter,
+        run,
+        sinks,
+        workDir,
+        pool,
+        signal: abort.signal,
+        progress: progress.update,
+        known: async (id) => {
+          present = flags.force ? undefined : await catalog?.find(id);
+          return present === undefined;
+        },
+      }).catch((error: unknown) => {
+        if (!present) throw error;
+        return undefined;
+      });
+      if (!analyzed) return await already(present as CaptureEntry, key, ndjson, store as string);
+      if (store && catalog)
+        await remember(catalog, analyzed.summary.capture.id, keepEvidence(source, analyzed.summary.capture.id, store, flags.keep === true));
+      return analyzed;
+
+      async function remember(c: Catalog, id: string, path: string): Promise<void> {
+        const added = new Date().toISOString();
+        const summary = (analyzed as { summary: CaptureEntry["summary"] }).summary;
+        await c.put({
+          id,
+          key,
+          name: source.name,
+          bytes: source.givenBytes,
+          path,
+          added,
+          status: "done",
+          generation: 0,
+          month: monthOf(added),
+          summary,
+        });
+      }
+    } finally {
+      progress.clear();
+      source.dispose();
+    }
+  };
+  return {
+    one,
+    atOnce: 1,
+    stored: store ? (flags.data ? ` --data ${flags.data}` : "") : undefined,
+    signal: abort.signal,
+    async close() {
+      process.off("SIGINT", interrupted);
+      process.off("SIGTERM", interrupted);
+      pool.close();
+      catalog?.close();
+    },
+  };
+}
+
+/** The bytes are there already. The same options: nothing to do; others: say which and stop. */
+async function already(
+  entry: CaptureEntry,
+  key: string,
+  ndjson: string | undefined,
+  store: string,
+): Promise<Awaited<ReturnType<Analyst["one"]>>> {
+  if (entry.key !== key)
+    throw new ThreatflowError(
+      "ALREADY_IMPORTED_OTHERWISE",
+      `${entry.name} is imported already with other options: ${difference(entry.key, key)}`,
+      "--force replaces its records",
+    );
+  if (ndjson) {
+    const search = await duckSearch(store);
+    try {
+      await exportRecords(search, entry.id, ndjson);
+    } finally {
+      search.close();
+    }
+  }
+  return { summary: { ...(entry.summary as NonNullable<CaptureEntry["summary"]>), already_imported: true }, digest: undefined };
+}

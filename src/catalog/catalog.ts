@@ -20,8 +20,10 @@ export interface CaptureEntry {
   /** RFC 3339. */
   added: string;
   status: CaptureStatus;
-  /** Counts `--force`: records of a later generation replace those of an earlier one. */
+  /** Milliseconds since 1970 when this import was claimed: records of a later generation replace those of an earlier one, also after a delete. */
   generation: number;
+  /** Records of an earlier generation may be there. */
+  replaces?: boolean;
   /** Month of import, `2026.11`: names the indices, so that a retry meets the same ones. */
   month: string;
   /** Why it failed, and what to do. */

@@ -208,7 +208,7 @@ export async function finishJob(j: FinishPayload, ctx: JobContext, failures: rea
   const sink = sinkOf(ctx, entry, (waiting) => ctx.progress({ done: 0, total: 1, waiting }));
   const own = captureRuns(kept.summary, accounting, kept.source, j.capture);
   for (const [dataset, runs] of Map.groupBy(own, (r) => r.dataset)) await sink.dataset(dataset, runs);
-  if (j.generation > 0) await deleteRecords(elastic, j.capture, j.generation);
+  if (entry.replaces) await deleteRecords(elastic, j.capture, j.generation);
   await refresh(elastic, entry.month);
   const records: Record<string, number> = {};
   const count = (counts: Record<string, number>): void => {

@@ -42,14 +42,14 @@ export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) =>
     added: now,
     queued: now,
     status: "queued",
-    generation: 0,
+    generation: Date.now(),
     month: monthOf(now),
     summary: undefined,
   };
   const { mine, entry } = await c.catalog.claim(fresh, (there) => {
     if (RUNNING.includes(there.status)) return undefined;
     if (there.status === "done" && !s.force) return undefined;
-    return { ...fresh, added: there.added, month: there.month, generation: there.generation + 1 };
+    return { ...fresh, added: there.added, month: there.month, generation: later(there), replaces: true };
   });
   if (!mine && entry.key !== s.key)
     throw new ThreatflowError(
@@ -68,6 +68,9 @@ export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) =>
   if (entry.status === "queued") await enqueue(c, entry, s.shards, s.windowBytes);
   return { entry, already: false };
 }
+
+/** Elasticsearch remembers the versions of deleted documents for a while: a generation must be later than any before it. */
+const later = (e: CaptureEntry): number => Math.max(Date.now(), e.generation + 1);
 
 export async function enqueue(c: Cluster, entry: CaptureEntry, shards: number, windowBytes: number): Promise<void> {
   const j: CaptureJob = { capture: entry.id, generation: entry.generation, shards, windowBytes };
@@ -203,7 +206,7 @@ export async function retry(c: Cluster, id: string, shards: number, windowBytes:
   await removeJobs(c, there);
   const entry = await c.catalog.update(there.id, (e) =>
     e.generation === there.generation
-      ? { ...e, status: "queued", error: undefined, generation: e.generation + 1, queued: new Date().toISOString() }
+      ? { ...e, status: "queued", error: undefined, generation: later(e), replaces: true, queued: new Date().toISOString() }
       : undefined,
   );
   if (!entry) throw new ThreatflowError("NO_SUCH_CAPTURE", `${there.name} was deleted`);

@@ -99,10 +99,12 @@ export async function deleteRecords(e: Elastic, captureId: string, before?: numb
         const old = before === undefined ? hits : hits.filter((h) => (h._version ?? 0) < versionOf(before, false));
         if (old.length === 0) continue;
         const done = await e.client.bulk({
-          operations: old.map((h) => ({ delete: { _index: h._index, _id: h._id as string } })),
+          operations: old.map((h) => ({
+            delete: { _index: h._index, _id: h._id as string, version: h._version, version_type: "external_gte" as const },
+          })),
           filter_path: "errors,items.*.status,items.*.error.reason",
         });
-        const refused = done.errors ? done.items.find((i) => ![200, 404].includes(i.delete?.status ?? 0))?.delete : undefined;
+        const refused = done.errors ? done.items.find((i) => ![200, 404, 409].includes(i.delete?.status ?? 0))?.delete : undefined;
         if (refused)
           throw new ThreatflowError(
             "ELASTICSEARCH",

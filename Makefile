@@ -9,7 +9,7 @@ CORPUS ?= $(ROOT)/../shared/pcaps
 CAPTURE ?= .cache/bench/mixed.pcap
 SECONDS ?= 5
 
-.PHONY: all build setup native dist demo test test-long lint native-test jest corpus bench fuzz fixtures clean distclean
+.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench fuzz fixtures clean distclean
 all: build
 build: native dist
 
@@ -47,7 +47,10 @@ lint: build
 native-test: .cache/system-test build
 	@bash scripts/native-test.sh
 jest: build .cache/system-test
-	@CORPUS=$(CORPUS) $(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js $(JEST)
+	@CORPUS=$(CORPUS) bash scripts/with-servers.sh $(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js $(JEST)
+# Kills workers and restarts servers in the middle of an import
+faults: build .cache/system-test
+	@FAULTS=1 bash scripts/with-servers.sh $(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js test/faults
 corpus: build
 	@CORPUS=$(CORPUS) $(NODE) scripts/corpus.ts
 test: .cache/system-test

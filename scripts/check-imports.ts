@@ -9,14 +9,14 @@ const MAY: Record<string, readonly string[]> = {
   decoders: ["engine", "records"],
   records: ["engine", "decoders", "flows"],
   flows: ["engine", "decoders", "records", "sinks"],
-  ingest: ["engine", "records"],
+  ingest: ["engine", "records", "settings"],
   sinks: ["engine", "decoders", "records", "search"],
-  search: ["records"],
-  catalog: ["jobs"],
-  jobs: ["engine", "decoders", "records", "ingest", "sinks", "pipeline"],
+  search: ["records", "settings"],
+  catalog: ["jobs", "records", "search"],
+  jobs: ["catalog", "engine", "decoders", "records", "ingest", "search", "settings", "sinks", "pipeline"],
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
   replay: ["ingest", "jobs", "records", "search", "sinks"],
-  cli: ["catalog", "engine", "ingest", "jobs", "records", "replay", "search", "sinks"],
+  cli: ["catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");
 const problems: string[] = [];

@@ -21,11 +21,14 @@ step imports node scripts/check-imports.ts; whole
 step native bash scripts/native-test.sh
 n=$(sed -n 's/^native: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/native.log"); count ${n:-0 1}; whole
 grep -h skipped "$logs/native.log"
-step jest env MUTATIONS="$([ -n "${LONG:-}" ] && echo 200000 || echo 300)" node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+step jest env MUTATIONS="$([ -n "${LONG:-}" ] && echo 200000 || echo 300)" bash scripts/with-servers.sh node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 line=$(grep '^Tests:' "$logs/jest.log" | tail -1)
 if [ -n "$line" ]; then count "$(sed -n 's/.* \([0-9]*\) passed.*/\1/p' <<<"$line")" "$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$line")"; else count 0 1; fi
 if [ -n "${LONG:-}" ]; then step corpus env L1=1 node scripts/corpus.ts; else step corpus env L1=sample node scripts/corpus.ts; fi; whole
 tail -1 "$logs/corpus.log"
+step faults env FAULTS=1 bash scripts/with-servers.sh node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js test/faults; whole
+step cluster env PAIRS="$([ -n "${LONG:-}" ] && echo 1x1 1x3 1x8 2x1 2x3 2x8 4x1 4x3 4x8 || echo 1x1 2x3 4x8)" EVERY="$([ -n "${LONG:-}" ] && echo 1 || echo 2)" bash scripts/with-servers.sh node scripts/corpus-cluster.ts; whole
+tail -1 "$logs/cluster.log"
 step conformance node test/conformance/run.ts --check; whole
 tail -1 "$logs/conformance.log"
 step fuzz env SECONDS_EACH="$([ -n "${LONG:-}" ] && echo 600 || echo 5)" bash scripts/fuzz.sh; whole

@@ -1,28 +1,38 @@
-/** One query language: the store and the evaluator in memory give the same records for every question. */
+/** One query language: both stores and the evaluator in memory give the same records for every question, in the same order. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Entry, recordsOf } from "../dist/replay/records.js";
 import { duckSearch } from "../dist/search/duckdb.js";
+import { connectElastic } from "../dist/search/elastic.js";
+import { elasticSearch } from "../dist/search/elasticsearch.js";
 import { predicate } from "../dist/search/evaluate.js";
 import { parseQuery } from "../dist/search/kql.js";
 import type { Search } from "../dist/search/search.js";
+import { type TestCluster, testCluster } from "./support/cluster.js";
 
 const root = join(import.meta.dirname, "..");
 const fixture = join(root, "fixtures", "pcaps", "mixed", "everything.pcap");
 let dir: string;
-let store: Search;
+let duck: Search;
+let elastic: Search;
+let cluster: TestCluster;
 let entries: Entry[];
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "threatflow-query-"));
   const r = spawnSync(join(root, "bin", "threatflow"), ["analyze", fixture, "--data", dir, "--quiet"], { encoding: "utf8" });
   expect(r.status).toBe(0);
-  store = await duckSearch(dir);
+  duck = await duckSearch(dir);
+  cluster = await testCluster();
+  await cluster.worker(2);
+  expect((await cluster.run("analyze", fixture, "--quiet")).status).toBe(0);
+  elastic = elasticSearch(await connectElastic({ elasticsearch: cluster.env.ELASTICSEARCH_URL, index_prefix: cluster.prefix } as never));
   entries = (await recordsOf(fixture)).entries;
 });
-afterAll(() => {
-  store.close();
+afterAll(async () => {
+  duck.close();
+  await cluster.close();
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -47,6 +57,8 @@ const QUESTIONS = [
   "http.request.headers.host: *",
   "http.request.headers.user-agent: curl*",
   "http.request.headers: *",
+  "http.request.headers.user-agent: *url*",
+  "not http.request.headers.user-agent: *url*",
   "tls: *",
   "tls.client.server_name: server.example",
   "tls.established: true",
@@ -72,10 +84,19 @@ const NONE = [
   "tls.client.ech: true",
 ] as const;
 
+const linesOf = async (store: Search, query: string, more: object = {}): Promise<string[]> => {
+  const lines: string[] = [];
+  for await (const line of store.records({ query, datasets: [], captures: undefined, limit: 100000, ...more })) lines.push(line);
+  return lines;
+};
+/** The ids that both stores give, which must be the same lines in the same order. */
 const storeIds = async (query: string): Promise<string[]> => {
-  const ids: string[] = [];
-  for await (const line of store.records({ query, datasets: [], captures: undefined, limit: 100000 })) ids.push(JSON.parse(line).event.id);
-  return ids.sort();
+  const lines = await linesOf(duck, query);
+  expect(await linesOf(elastic, query)).toEqual(lines);
+  const question = { query, datasets: [], captures: undefined, limit: Infinity };
+  expect(await duck.count(question)).toBe(lines.length);
+  expect(await elastic.count(question)).toBe(lines.length);
+  return lines.map((line) => JSON.parse(line).event.id).sort();
 };
 const ownIds = (query: string): string[] => {
   const fits = predicate(parseQuery(query));
@@ -103,5 +124,45 @@ test.each([
   "tls.established: 3",
 ])("%s: refused by both", async (query) => {
   expect(() => ownIds(query)).toThrow();
-  await expect(storeIds(query)).rejects.toThrow();
+  await expect(linesOf(duck, query)).rejects.toThrow();
+  await expect(linesOf(elastic, query)).rejects.toThrow();
+});
+
+const SORTS = ["destination.port", "source.ip", "network.bytes", "event.end", "dns.question.name", "flow.final", "event.duration"];
+test.each(SORTS.flatMap((field) => [false, true].map((descending) => [field, descending] as const)))(
+  "sorted by %s, descending: %s",
+  async (field, descending) => {
+    const own = await linesOf(duck, "*", { sort: { field, descending } });
+    expect(await linesOf(elastic, "*", { sort: { field, descending } })).toEqual(own);
+  },
+);
+const TOPS = [
+  "source.ip",
+  "destination.port",
+  "related.ip",
+  "threatflow.anomalies",
+  "dns.question.type",
+  "tls.established",
+  "url.domain",
+  "http.response.status_code",
+];
+test.each(TOPS)("the most frequent values of %s", async (field) => {
+  const question = { query: "not source.ip: 203.0.113.1", datasets: [], captures: undefined, limit: 7 };
+  const own = await duck.top(question, field);
+  expect(own.length).toBeGreaterThan(0);
+  expect(await elastic.top(question, field)).toEqual(own);
+});
+test("pages of any size put together are the whole", async () => {
+  const whole = await linesOf(duck, "*");
+  for (const store of [duck, elastic])
+    for (const limit of [1, 7, 50]) {
+      const pages: string[] = [];
+      for (let from = 0; from < Math.min(whole.length, limit * 8); from += limit)
+        pages.push(...(await linesOf(store, "*", { from, limit })));
+      expect(pages).toEqual(whole.slice(0, pages.length));
+    }
+});
+test.each(["related.ip", "http.request.headers", "nothing"])("%s cannot be sorted by", async (field) => {
+  for (const store of [duck, elastic])
+    await expect(linesOf(store, "*", { sort: { field, descending: false } })).rejects.toMatchObject({ code: "QUERY_FIELD" });
 });

@@ -16,6 +16,9 @@ import { finishJob, type JobContext, type JobProgress, shardJob, surveyJob } fro
 
 /** How locks are held: a dead worker's job is taken over within seconds, however often (PLATFORM 20). */
 const LOCK = { lockDuration: 5000, stalledInterval: 2000, maxStalledCount: 1000 };
+/** Surveys and finishes at once: the first read in this process, the second mostly wait for Elasticsearch. */
+const SURVEYS = 2;
+const FINISHES = 8;
 /** Least time between two reports of a job's progress, and between two looks whether it was cancelled, ms. */
 const REPORT_MS = 500;
 const WATCH_MS = 1000;
@@ -32,9 +35,9 @@ export function startRunner(cluster: Cluster, concurrency: number): Runner {
   const tmp = ownFolder();
   const pool = new Pool(concurrency);
   const workers = [
-    worker("survey", 1, (job, ctx) => surveyJob(job.data, ctx)),
+    worker("survey", SURVEYS, (job, ctx) => surveyJob(job.data, ctx)),
     worker("shard", concurrency, (job, ctx) => shardJob(job.data as ShardPayload, ctx)),
-    worker("finish", 2, async (job, ctx) => finishJob(job.data, ctx, Object.values(await job.getIgnoredChildrenFailures()))),
+    worker("finish", FINISHES, async (job, ctx) => finishJob(job.data, ctx, Object.values(await job.getIgnoredChildrenFailures()))),
   ];
 
   function worker(name: QueueName, most: number, work: (job: Job<CaptureJob>, ctx: JobContext) => Promise<void>): Worker {

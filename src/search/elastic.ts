@@ -80,10 +80,20 @@ export function passes(error: unknown): boolean {
 }
 
 /** The answer to a request as text: numbers and the order of keys stay as they were written. */
-export async function rawRequest(e: Elastic, method: string, path: string, body: unknown, query: Record<string, string> = {}): Promise<string> {
+export async function rawRequest(
+  e: Elastic,
+  method: string,
+  path: string,
+  body: unknown,
+  query: Record<string, string> = {},
+): Promise<string> {
   const answer = await e.client.transport.request(
     { method, path, body: body as object, querystring: query },
-    { asStream: true, meta: true, headers: { "content-type": "application/json", accept: "application/json", "accept-encoding": "identity" } },
+    {
+      asStream: true,
+      meta: true,
+      headers: { "content-type": "application/json", accept: "application/json", "accept-encoding": "identity" },
+    },
   );
   const chunks: Buffer[] = [];
   for await (const c of answer.body as AsyncIterable<Buffer>) chunks.push(Buffer.from(c));

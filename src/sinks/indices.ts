@@ -15,8 +15,12 @@ export const indexOf = (e: Elastic, dataset: string, month: string): string => `
 const DELETE_BATCH = 1000;
 const KEEP_ALIVE = "5m";
 
+/** What this process has seen to be there. */
+const prepared = new WeakMap<Elastic, Set<string>>();
 /** Templates as this version writes them, and the month's indices with their aliases. Safe to call from many processes at once. */
 export async function prepareIndices(e: Elastic, month: string, retention: string | undefined): Promise<void> {
+  const seen = prepared.get(e) ?? new Set();
+  if (seen.has(month)) return;
   try {
     const policy = await lifecycle(e, retention);
     const wanted: string[] = [];
@@ -25,7 +29,6 @@ export async function prepareIndices(e: Elastic, month: string, retention: strin
       if (await e.client.indices.exists({ index })) continue;
       wanted.push(dataset);
     }
-    if (wanted.length === 0) return;
     for (const dataset of wanted) {
       const t = indexTemplate(dataset);
       const settings = { ...t.template.settings, ...(policy && { "index.lifecycle.name": policy }) };
@@ -42,6 +45,7 @@ export async function prepareIndices(e: Elastic, month: string, retention: strin
         if (!/resource_already_exists/.test(reasonOf(error))) throw error; // another process was first
       }
     }
+    prepared.set(e, seen.add(month));
   } catch (error) {
     throw elasticError(error, e.url);
   }
@@ -60,13 +64,25 @@ async function lifecycle(e: Elastic, retention: string | undefined): Promise<str
   }
 }
 
-/** Makes what was written visible to searches. */
-export async function refresh(e: Elastic, month: string): Promise<void> {
-  try {
-    await e.client.indices.refresh({ index: DATASETS.map((d) => indexOf(e, d, month)).join(","), ignore_unavailable: true });
-  } catch (error) {
-    throw elasticError(error, e.url);
-  }
+/** Refreshes that are wanted and not yet begun, by index pattern. */
+const wantedRefresh = new Map<string, Promise<void>>();
+let lastRefresh: Promise<unknown> = Promise.resolve();
+/** Makes what was written before this call visible to searches; calls at the same time share one. */
+export function refresh(e: Elastic, month: string): Promise<void> {
+  const index = DATASETS.map((d) => indexOf(e, d, month)).join(",");
+  const known = wantedRefresh.get(index);
+  if (known) return known;
+  const mine = lastRefresh.then(async () => {
+    wantedRefresh.delete(index);
+    try {
+      await e.client.indices.refresh({ index, ignore_unavailable: true });
+    } catch (error) {
+      throw elasticError(error, e.url);
+    }
+  });
+  wantedRefresh.set(index, mine);
+  lastRefresh = mine.catch(() => undefined);
+  return mine;
 }
 
 /** Deletes a capture's documents everywhere; with `before`, only those of earlier generations. Returns how many. */

@@ -6,9 +6,9 @@ import type { DecodeOptions } from "../../dist/config.js";
 import { DEFAULT_DECODE } from "../../dist/config.js";
 import type { Filter } from "../../dist/ingest/filter.js";
 import { openSource } from "../../dist/ingest/source.js";
-import type { Summary } from "../../dist/jobs/summary.js";
 import { analyze } from "../../dist/jobs/analyze.js";
 import type { Pool } from "../../dist/jobs/pool.js";
+import type { Summary } from "../../dist/jobs/summary.js";
 import { writeLines } from "../../dist/sinks/ndjson.js";
 
 export interface Decoded {

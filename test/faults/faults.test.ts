@@ -1,0 +1,142 @@
+/**
+ * Exactly once under faults: while a large capture is imported workers are killed, Redis and Elasticsearch are restarted, a proxy answers 429.
+ * In the end the documents are those of one machine, none missing, none twice. It restarts servers, so it runs alone: `make faults`.
+ */
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createServer, request as httpRequest, type Server } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { linesIn, type TestCluster, testCluster } from "../support/cluster.js";
+
+const root = join(import.meta.dirname, "..", "..");
+const CAPTURE = join(root, ".cache", "test", "faults.pcap");
+const servers = process.env.TEST_SERVERS as string;
+const sh = (command: string): void => {
+  const r = spawnSync("bash", ["-c", command], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  if (r.status !== 0) throw new Error(`${command}: ${r.stderr}`);
+};
+
+/** Passes requests on; answers 429 to a part of the bulk requests, whole or for some of their items. */
+function grumpyProxy(to: string): Promise<{ server: Server; url: string; refused: () => number }> {
+  let n = 0;
+  let refused = 0;
+  const target = new URL(to);
+  const server = createServer((q, a) => {
+    const bulk = q.url?.includes("_bulk");
+    if (bulk && ++n % 3 === 0) {
+      refused++;
+      q.resume();
+      q.on("end", () =>
+        a
+          .writeHead(429, { "content-type": "application/json", "x-elastic-product": "Elasticsearch" })
+          .end('{"error":{"type":"es_rejected_execution_exception","reason":"queue is full"},"status":429}'),
+      );
+      return;
+    }
+    const { "accept-encoding": _, ...headers } = q.headers;
+    const up = httpRequest({ host: target.hostname, port: target.port, path: q.url, method: q.method, headers }, (r) => {
+      if (!bulk || n % 3 !== 1) {
+        a.writeHead(r.statusCode ?? 502, r.headers);
+        r.pipe(a);
+        return;
+      }
+      let text = "";
+      r.on("data", (b) => (text += b));
+      r.on("end", () => {
+        const body = JSON.parse(text);
+        // The first items were done and yet are told as refused: doing them again must change nothing.
+        for (const item of body.items?.slice(0, 5) ?? []) {
+          item.index.status = 429;
+          item.index.error = { type: "es_rejected_execution_exception", reason: "told so by the proxy" };
+        }
+        const out = Buffer.from(JSON.stringify(body));
+        const { "transfer-encoding": _, ...answered } = r.headers;
+        a.writeHead(r.statusCode ?? 502, { ...answered, "content-length": out.length }).end(out);
+      });
+    });
+    up.on("error", () => a.destroy());
+    q.pipe(up);
+  });
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () =>
+      resolve({ server, url: `http://127.0.0.1:${(server.address() as { port: number }).port}`, refused: () => refused }),
+    ),
+  );
+}
+
+let c: TestCluster;
+let proxy: Awaited<ReturnType<typeof grumpyProxy>>;
+beforeAll(async () => {
+  if (!existsSync(CAPTURE)) {
+    mkdirSync(join(root, ".cache", "test"), { recursive: true });
+    sh(`.node/bin/node scripts/generate-capture.ts ${CAPTURE} 560`);
+  }
+  proxy = await grumpyProxy(process.env.TEST_ELASTICSEARCH_URL as string);
+  c = await testCluster();
+});
+afterAll(async () => {
+  await c.close();
+  proxy.server.closeAllConnections();
+  proxy.server.close();
+});
+
+test("the documents are those of one machine, whatever happens on the way", async () => {
+  const here = join(c.dir, "here");
+  expect((await c.alone("analyze", CAPTURE, "--ndjson", here, "--quiet")).status).toBe(0);
+  const env = { ELASTICSEARCH_URL: proxy.url };
+  const workers: ChildProcess[] = [await c.worker(2, env), await c.worker(2, env)];
+  let over = false;
+  const imported = c.run("analyze", CAPTURE, "--shards", "12", "--json", "--quiet").finally(() => {
+    over = true;
+  });
+  let kills = 0;
+  const killer = (async () => {
+    while (!over && kills < 12) {
+      await sleep(1000 + Math.random() * 700);
+      const i = kills % workers.length;
+      workers[i].kill("SIGKILL");
+      kills++;
+      // A server may be away just now: a worker that finds none says so and ends, as under a supervisor it is started again.
+      for (;;) {
+        try {
+          workers[i] = await c.worker(2, env);
+          break;
+        } catch {
+          await sleep(1000);
+        }
+      }
+    }
+  })();
+  await sleep(2500);
+  const port = new URL(process.env.TEST_REDIS_URL as string).port;
+  sh(`redis-cli -p ${port} shutdown nosave || true`);
+  await sleep(2000);
+  sh(
+    `redis-server --port ${port} --bind 127.0.0.1 --appendonly yes --maxmemory-policy noeviction --dir ${servers}/redis --daemonize yes --pidfile ${servers}/redis.pid --logfile ${servers}/redis.log`,
+  );
+  await sleep(2000);
+  const es = new URL(process.env.TEST_ELASTICSEARCH_URL as string).port;
+  sh(`bash scripts/servers/elasticsearch.sh stop ${servers}/elasticsearch`);
+  await sleep(10000);
+  sh(`bash scripts/servers/elasticsearch.sh start ${servers}/elasticsearch ${es}`);
+  const r = await imported;
+  await killer;
+  expect(r.status).toBe(0);
+  const summary = JSON.parse(r.stdout);
+  expect(summary).toMatchObject({ status: "complete", refused_documents: 0, set_aside: [] });
+  expect(kills).toBeGreaterThan(2);
+  expect(proxy.refused()).toBeGreaterThan(0);
+  for (const [dataset, lines] of linesIn(here)) {
+    const documents = await c.documents(dataset);
+    expect(documents.size).toBe(lines.length);
+    let different = 0;
+    for (const line of lines) {
+      const record = JSON.parse(line);
+      if (documents.get(record.event.id)?.line !== JSON.stringify(record)) different++;
+    }
+    expect([dataset, different]).toEqual([dataset, 0]);
+    expect(new Set([...documents.values()].map((d) => d.version)).size).toBe(1);
+  }
+  expect(readFileSync(join(servers, "redis.log"), "utf8")).toMatch(/ready to accept/i);
+}, 600000);

@@ -46,6 +46,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_engine(env, exports);
   add_parts(env, exports);
   add_filter(env, exports);
+  add_live(env, exports);
   exports.Set("knownLinktype", Napi::Function::New(env, known_linktype));
   exports.Set("layout", Napi::Function::New(env, layout));
   return exports;

@@ -56,5 +56,6 @@ void add_survey(Napi::Env env, Napi::Object exports);
 void add_engine(Napi::Env env, Napi::Object exports);
 void add_parts(Napi::Env env, Napi::Object exports);
 void add_filter(Napi::Env env, Napi::Object exports);
+void add_live(Napi::Env env, Napi::Object exports);
 
 }  // namespace tf::binding

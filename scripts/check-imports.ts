@@ -13,9 +13,10 @@ const MAY: Record<string, readonly string[]> = {
   sinks: ["engine", "decoders", "records", "search"],
   search: ["records", "settings"],
   catalog: ["jobs", "records", "search"],
-  jobs: ["catalog", "engine", "decoders", "records", "ingest", "search", "settings", "sinks", "pipeline"],
+  jobs: ["catalog", "engine", "decoders", "records", "ingest", "search", "settings", "sinks", "online", "pipeline"],
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
   replay: ["ingest", "jobs", "records", "search", "sinks"],
+  online: ["engine", "flows", "pipeline", "records", "sinks"],
   cli: ["catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");

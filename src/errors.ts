@@ -25,6 +25,9 @@ export type ErrorCode =
   | "STORE"
   | "NO_SUCH_JOB"
   | "WORKER_CRASH"
+  | "NO_SUCH_INTERFACE"
+  | "NOT_PERMITTED"
+  | "CAPTURE"
   | "USAGE"
   | "INTERNAL";
 

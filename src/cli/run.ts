@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { systemError, ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
 import { analyzeCommand } from "./analyze.js";
+import { captureCommand } from "./capture.js";
 import { captureCommands } from "./captures.js";
 import { doctorCommand } from "./doctor.js";
 import { EXIT } from "./exit.js";
@@ -28,6 +29,9 @@ export async function run(args: string[]): Promise<number> {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`threatflow: ${text.replace(/^error: /, "")}`) });
   analyzeCommand(program, (s) => {
+    status = Math.max(status, s);
+  });
+  captureCommand(program, (s) => {
     status = Math.max(status, s);
   });
   queryCommand(program);

@@ -62,6 +62,25 @@ export interface NativeEngine {
   suppress(words: Float64Array, count: number): void;
   limits(): Record<string, number>;
 }
+export interface NativeLive {
+  /** `what` is empty where it worked, else what failed with `error` (errno). */
+  open(options: {
+    interface: string;
+    snaplen: number;
+    bufferBytes: number;
+    promiscuous: boolean;
+    program: Uint32Array;
+    /** 0: pcap records, 1: pcapng blocks. */
+    form: number;
+    id: number;
+  }): { what: string; error: number; linktype: number; promiscuous: boolean };
+  /** Waits in a thread; resolves to the bytes written, or to a negative errno. */
+  read(into: Uint8Array, timeoutMs: number): Promise<number>;
+  stop(): string;
+  filter(program: Uint32Array): string;
+  stats(): { packets: number; received: number; dropped: number; freezes: number; disagreed: number };
+  close(): void;
+}
 export interface AnomalyText {
   name: string;
   layer: string;
@@ -77,6 +96,7 @@ interface Addon {
     arena: Uint8Array,
     status: Uint32Array,
   ) => NativeEngine;
+  Live: new () => NativeLive;
   sealPart(
     rows: Uint8Array,
     count: number,

@@ -90,7 +90,7 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
     const runs = [...outcomes.flatMap((o) => ("runs" in o ? o.runs : [])), ...captureRuns(s, accounting, source, captureId)];
     if (source.size > LARGE) r.pool?.rest();
     r.progress?.({ stage: "write", done: 0, total: 1 });
-    const records = await write(r.sinks, runs, captureId);
+    const records = await writeRuns(r.sinks, runs, captureId);
     r.progress?.({ stage: "write", done: 1, total: 1 });
     const digest = new DigestBuilder();
     for (const o of outcomes) if ("result" in o) digest.merge(o.result.digest);
@@ -138,7 +138,8 @@ function pooled(
   return pool.run({ job, indexPath: index.path, indexRows: index.rows, runDir: work }, captureId, progress);
 }
 
-async function write(sinks: readonly Sink[], runs: readonly StoredRun[], captureId: string): Promise<Record<string, number>> {
+/** Sorted runs to every sink; nothing is visible before all is written. */
+export async function writeRuns(sinks: readonly Sink[], runs: readonly StoredRun[], captureId: string): Promise<Record<string, number>> {
   const byDataset = Map.groupBy(runs, (x) => x.dataset);
   const records: Record<string, number> = {};
   for (const dataset of [...byDataset.keys()].sort())

@@ -1,0 +1,328 @@
+/**
+ * A rolling capture on disk: a row of segment files, `DATA/captures/<capture>/000001.pcap`, and a manifest. The segment at hand is hidden; when it
+ * closes it is on disk and renamed. Together the segments are one capture: each begins with the same head, behind it go only records.
+ */
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { systemError } from "../../errors.js";
+import { type PlacedRecord, recordAt } from "./file-head.js";
+
+export interface SegmentInfo {
+  /** File name. */
+  name: string;
+  packets: number;
+  bytes: number;
+  /** Bytes of the head, and where the records end. */
+  head: number;
+  records: number;
+  first: string | undefined;
+  last: string | undefined;
+  /** The capture ended in the middle of writing it: what could be read was kept. */
+  cut?: boolean;
+  /** Deleted by retention. */
+  expired?: boolean;
+}
+export interface Manifest {
+  capture: string;
+  form: "pcap" | "pcapng";
+  interfaces: { name: string; linktype: number; promiscuous: boolean }[];
+  filter: string | undefined;
+  snaplen: number;
+  started: string;
+  ended?: string;
+  /** Process that writes it. */
+  pid: number;
+  hold: boolean;
+  segments: SegmentInfo[];
+  kernel?: { received: number; dropped: number; interface_dropped: number };
+  disk_dropped?: number;
+}
+/** When the next segment begins; whichever comes first. */
+export interface Rotation {
+  ns?: bigint;
+  bytes?: number;
+  packets?: number;
+}
+/** What is kept: the oldest segments beyond it are deleted. */
+export interface Retention {
+  ns?: bigint;
+  bytes?: number;
+  files?: number;
+  /** Free bytes that the disk must have. */
+  free?: number;
+}
+const HIDDEN = ".part";
+
+/** SEMANTICS 26: known from the first packet, the same for any rotation. */
+export function rollingId(linktype: number, record: PlacedRecord, window: Uint8Array): string {
+  const head = Buffer.alloc(20);
+  head.writeUInt32BE(linktype, 0);
+  head.writeBigUInt64BE(record.time, 4);
+  head.writeUInt32BE(record.caplen, 12);
+  head.writeUInt32BE(record.length, 16);
+  return createHash("sha256")
+    .update(head)
+    .update(window.subarray(record.dataFrom, record.dataFrom + record.caplen))
+    .digest("hex");
+}
+
+/** Told of what is on disk: the decoder follows. */
+export interface SegmentListener {
+  /** Records of a segment go on to `records` bytes of its file. */
+  grown(path: string, head: number, records: number): void;
+  closed(hiddenPath: string, path: string): void;
+}
+
+export class SegmentWriter {
+  readonly dir: string;
+  readonly manifest: Manifest;
+  packets = 0;
+  bytes = 0;
+  diskDropped = 0;
+  private readonly head: Buffer;
+  private readonly rotation: Rotation;
+  private readonly tail: () => Buffer;
+  private readonly listener: SegmentListener;
+  private fd = -1;
+  private current: SegmentInfo | undefined;
+  private begun = 0n;
+  private lastTime = 0n;
+
+  /** `tail`: what closes a segment behind its records (interface statistics). */
+  constructor(dir: string, manifest: Manifest, head: Buffer, rotation: Rotation, tail: () => Buffer, listener: SegmentListener) {
+    this.dir = dir;
+    this.manifest = manifest;
+    this.head = head;
+    this.rotation = rotation;
+    this.tail = tail;
+    this.listener = listener;
+    try {
+      mkdirSync(dir, { recursive: true });
+    } catch (error) {
+      throw systemError(error, dir);
+    }
+  }
+
+  private path(s: SegmentInfo, hidden: boolean): string {
+    return join(this.dir, hidden ? `.${s.name}${HIDDEN}` : s.name);
+  }
+
+  /** Takes whole records; returns how many packets it took (fewer where `most` is reached). Throws DISK_FULL: then the rest is counted lost. */
+  write(window: Uint8Array, most = Infinity): number {
+    const view = new DataView(window.buffer, window.byteOffset, window.byteLength);
+    let from = 0;
+    let pending = 0;
+    let taken = 0;
+    let at = 0;
+    const flush = (): void => {
+      if (at > from) this.append(window.subarray(from, at), pending);
+      from = at;
+      pending = 0;
+    };
+    while (at < window.length && taken < most) {
+      const r = recordAt(view, at, this.manifest.form);
+      if (!this.current) this.open(r.time);
+      else if (this.due(r, at - from, pending)) {
+        flush();
+        this.close();
+        this.open(r.time);
+      }
+      this.lastTime = r.time;
+      at = r.to;
+      pending++;
+      taken++;
+    }
+    flush();
+    return taken;
+  }
+
+  private due(r: PlacedRecord, waitingBytes: number, waitingPackets: number): boolean {
+    const s = this.current as SegmentInfo;
+    const { ns, bytes, packets } = this.rotation;
+    if (s.packets + waitingPackets === 0) return false;
+    if (ns !== undefined && r.time - this.begun >= ns) return true;
+    if (bytes !== undefined && s.records + waitingBytes + (r.to - r.from) > bytes) return true;
+    return packets !== undefined && s.packets + waitingPackets >= packets;
+  }
+
+  private open(time: bigint): void {
+    const number = this.manifest.segments.length + 1;
+    const s: SegmentInfo = {
+      name: `${String(number).padStart(6, "0")}.${this.manifest.form}`,
+      packets: 0,
+      bytes: 0,
+      head: this.head.length,
+      records: this.head.length,
+      first: undefined,
+      last: undefined,
+    };
+    try {
+      this.fd = openSync(this.path(s, true), "wx", 0o640);
+      writeSync(this.fd, this.head);
+    } catch (error) {
+      throw systemError(error, this.dir);
+    }
+    this.current = s;
+    this.begun = time;
+    this.manifest.segments.push(s);
+    this.save();
+  }
+
+  private append(bytes: Uint8Array, packets: number): void {
+    const s = this.current as SegmentInfo;
+    const before = s.records;
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at, bytes.length - at, s.records + at);
+    } catch (error) {
+      try {
+        ftruncateSync(this.fd, before); // no half record stays
+      } catch {
+        // the error that counts is the first
+      }
+      this.diskDropped += packets;
+      throw systemError(error, this.dir);
+    }
+    s.records += bytes.length;
+    s.packets += packets;
+    this.packets += packets;
+    this.bytes += bytes.length;
+    this.listener.grown(this.path(s, true), s.head, s.records);
+  }
+
+  /** Ends the segment at hand: on disk, renamed, in the manifest. */
+  close(): void {
+    const s = this.current;
+    if (!s) return;
+    this.current = undefined;
+    try {
+      const tail = this.tail();
+      if (tail.length) writeSync(this.fd, tail, 0, tail.length, s.records);
+      s.bytes = s.records + tail.length;
+      fsyncSync(this.fd);
+    } catch {
+      s.bytes = s.records; // a full disk takes no statistics; the records are there
+    }
+    closeSync(this.fd);
+    this.fd = -1;
+    s.first = new Date(Number(this.begun / 1000000n)).toISOString();
+    s.last = new Date(Number(this.lastTime / 1000000n)).toISOString();
+    renameSync(this.path(s, true), this.path(s, false));
+    this.listener.closed(this.path(s, true), this.path(s, false));
+    this.save();
+  }
+
+  /** Deletes the oldest closed segments beyond what is kept; never one that `busy` (still to be decoded), and none of a capture on hold. */
+  expire(keep: Retention, now: bigint, busy: (path: string) => boolean): number {
+    if (this.manifest.hold) return 0;
+    const closed = this.manifest.segments.filter((s) => s !== this.current && !s.expired);
+    let total = closed.reduce((a, s) => a + s.bytes, 0) + (this.current?.records ?? 0);
+    let files = closed.length + (this.current ? 1 : 0);
+    let deleted = 0;
+    for (const s of closed) {
+      const old = keep.ns !== undefined && s.last !== undefined && now - BigInt(Date.parse(s.last)) * 1000000n > keep.ns;
+      const large = keep.bytes !== undefined && total > keep.bytes;
+      const many = keep.files !== undefined && files > keep.files;
+      const full = keep.free !== undefined && freeBytes(this.dir) < keep.free;
+      if (!(old || large || many || full) || busy(this.path(s, false))) break;
+      rmSync(this.path(s, false), { force: true });
+      s.expired = true;
+      total -= s.bytes;
+      files--;
+      deleted++;
+    }
+    if (deleted) this.save();
+    return deleted;
+  }
+
+  /** The manifest, at once and whole. */
+  save(): void {
+    try {
+      writeManifest(this.dir, this.manifest);
+    } catch {
+      // a full disk: the segments tell what there is
+    }
+  }
+}
+
+const manifestPath = (dir: string): string => join(dir, "manifest.json");
+function writeManifest(dir: string, m: Manifest): void {
+  const hidden = join(dir, `.manifest.${process.pid}`);
+  const fd = openSync(hidden, "w", 0o640);
+  try {
+    writeFileSync(fd, `${JSON.stringify(m, null, 1)}\n`);
+    fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(hidden, manifestPath(dir));
+}
+export function readManifest(dir: string): Manifest | undefined {
+  return existsSync(manifestPath(dir)) ? (JSON.parse(readFileSync(manifestPath(dir), "utf8")) as Manifest) : undefined;
+}
+const freeBytes = (dir: string): number => {
+  const fs = statfsSync(dir);
+  return fs.bavail * fs.bsize;
+};
+
+/** Captures whose process died: their hidden segment is cut behind its last whole record and named; the manifest tells which it was. */
+export function recoverSegments(captures: string): string[] {
+  const recovered: string[] = [];
+  if (!existsSync(captures)) return recovered;
+  for (const id of readdirSync(captures)) {
+    const dir = join(captures, id);
+    const m = statSync(dir).isDirectory() ? readManifest(dir) : undefined;
+    if (!m || m.ended || alive(m.pid)) continue;
+    for (const s of m.segments) {
+      const hidden = join(dir, `.${s.name}${HIDDEN}`);
+      if (!existsSync(hidden)) continue;
+      s.cut = true;
+      Object.assign(s, wholeRecords(hidden, s.head, m.form));
+      truncateSync(hidden, s.records);
+      renameSync(hidden, join(dir, s.name));
+    }
+    m.ended = new Date().toISOString();
+    writeManifest(dir, m);
+    recovered.push(dir);
+  }
+  return recovered;
+}
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+function wholeRecords(path: string, head: number, form: Manifest["form"]): Pick<SegmentInfo, "packets" | "records" | "bytes"> {
+  const b = readFileSync(path);
+  const view = new DataView(b.buffer, b.byteOffset, b.length);
+  const least = form === "pcap" ? 16 : 32;
+  let at = Math.min(head, b.length);
+  let packets = 0;
+  while (at + least <= b.length) {
+    const r = recordAt(view, at, form);
+    if (r.to > b.length || r.to <= at) break;
+    at = r.to;
+    packets++;
+  }
+  return { packets, records: at, bytes: at };
+}

@@ -1,0 +1,109 @@
+/** The process that decodes a capture while it is recorded: it reads the segment files behind the writer, so that a slow decoder loses no packet. */
+import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { DecodeOptions } from "../config.js";
+import type { NativeSummary } from "../engine/native.js";
+import { systemError } from "../errors.js";
+import { Online } from "../online.js";
+import type { ShardResult } from "../pipeline.js";
+import type { Observer } from "../records/envelope.js";
+import type { RunFile } from "./messages.js";
+
+export type ToOnline =
+  | { type: "start"; captureId: string; decode: DecodeOptions; observers: (Observer | undefined)[]; runDir: string; sealEveryMs: number }
+  /** Records of this file go on to this offset. */
+  | { type: "grown"; path: string; head: number; records: number }
+  | { type: "end" };
+export type FromOnline =
+  /** So far was read of this file. */
+  | { type: "reached"; path: string; records: number; packets: number }
+  | { type: "run"; run: RunFile }
+  | { type: "done"; summary: NativeSummary; result: ShardResult; bytes: number }
+  | { type: "failed"; message: string };
+
+const WINDOW = 4 << 20;
+const send = (m: FromOnline): void => {
+  process.send?.(m, undefined, undefined, () => undefined);
+};
+
+let online: Online | undefined;
+let start: Extract<ToOnline, { type: "start" }>;
+let fd = -1;
+let open = "";
+let at = 0;
+let first = true;
+let bytes = 0;
+let runs = 0;
+let sealed = performance.now();
+
+function seal(): void {
+  sealed = performance.now();
+  for (const run of (online as Online).seal(start.captureId)) {
+    const base = join(start.runDir, `${run.dataset}.${runs++}`);
+    try {
+      writeFileSync(`${base}.text`, run.text);
+      writeFileSync(`${base}.keys`, run.keys);
+    } catch (error) {
+      throw systemError(error, base);
+    }
+    send({
+      type: "run",
+      run: { dataset: run.dataset, count: run.count, longest: run.longest, text: `${base}.text`, keys: `${base}.keys` },
+    });
+  }
+}
+
+/** A segment is hidden while it is written, and may have been closed and named since this was told. */
+function openSegment(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    const named = /^\.(.+)\.part$/.exec(basename(path))?.[1];
+    if (!named) throw error;
+    return openSync(join(dirname(path), named), "r");
+  }
+}
+
+/** Reads a segment on to `records`; the head of later segments repeats the first one's and is left out. */
+function grown(m: Extract<ToOnline, { type: "grown" }>): void {
+  if (m.path !== open) {
+    if (fd >= 0) closeSync(fd);
+    fd = openSegment(m.path);
+    open = m.path;
+    at = first ? 0 : m.head;
+    first = false;
+  }
+  while (at < m.records) {
+    const window = new Uint8Array(Math.min(WINDOW, m.records - at));
+    const n = readSync(fd, window, 0, window.length, at);
+    if (n === 0) throw new Error(`${m.path} ends at ${at}, ${m.records} were written`);
+    at += n;
+    bytes += n;
+    (online as Online).push(window.subarray(0, n), false);
+    if ((online as Online).full) seal();
+  }
+  if (start.sealEveryMs && performance.now() - sealed > start.sealEveryMs) seal();
+  send({ type: "reached", path: m.path, records: at, packets: (online as Online).packets });
+}
+
+process.on("message", (m: ToOnline) => {
+  try {
+    if (m.type === "start") {
+      start = m;
+      online = new Online(m.decode, m.observers);
+      if (m.sealEveryMs) setInterval(seal, m.sealEveryMs).unref();
+    } else if (m.type === "grown") grown(m);
+    else {
+      const o = online as Online;
+      o.push(new Uint8Array(0), true);
+      const { summary } = o.finish();
+      seal();
+      send({ type: "done", summary, result: o.result(), bytes });
+    }
+  } catch (error) {
+    send({ type: "failed", message: String((error as Error).stack ?? error) });
+  }
+});
+process.on("disconnect", () => process.exit(0));
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);

@@ -1,0 +1,432 @@
+/** A live capture from its first packet to its summary: the recorder moves bytes to disk, a process behind it decodes what stands there. */
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DecodeOptions } from "../config.js";
+import { ThreatflowError } from "../errors.js";
+import { LiveInterface, type LiveOptions } from "../ingest/live/driver.js";
+import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
+import { type Manifest, type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
+import { type Accounting, accountingOf, fileAnomalies } from "../records/capture-record.js";
+import { type Digest, DigestBuilder } from "../records/digest.js";
+import type { Observer } from "../records/envelope.js";
+import type { Sink } from "../sinks/sink.js";
+import { writeRuns } from "./analyze.js";
+import type { RunFile } from "./messages.js";
+import type { FromOnline, ToOnline } from "./online-worker.js";
+import { captureRuns } from "./plan.js";
+import { type Summary, summarize } from "./summary.js";
+
+export interface RecordRequest {
+  interfaces: readonly string[];
+  live: LiveOptions;
+  decode: DecodeOptions;
+  rotation: Rotation;
+  retention: Retention;
+  hold: boolean;
+  /** Ends after so many packets, or ms. */
+  packets: number;
+  durationMs: number;
+  /** Folder of captures, and for work. */
+  captures: string;
+  workDir: string;
+  /** Made when the capture's id is known. */
+  sinks: (captureId: string) => readonly Sink[];
+  signal: AbortSignal;
+  /** Records as they are ready (`--follow`): JSON lines. */
+  follow?: (lines: string) => void;
+  status?: (s: LiveStatus) => void;
+  ready?: (promiscuous: boolean[]) => void;
+}
+export interface LiveStatus {
+  packets: number;
+  bytes: number;
+  dropped: number;
+  segments: number;
+  behind: number;
+  trouble: string | undefined;
+}
+export interface LiveAccounting extends Accounting {
+  /** By the kernel, behind its filter: read + kernel_dropped + disk_dropped. */
+  kernel_received: number;
+  kernel_dropped: number;
+  interface_dropped: number;
+  /** Read from the kernel and not written: the disk was full. */
+  disk_dropped: number;
+  /** Kept by the kernel's filter and not by ours: a bug of one of the two. */
+  filter_disagreed: number;
+}
+export interface Recorded {
+  summary: Summary;
+  digest: Digest | undefined;
+  dir: string | undefined;
+}
+
+const WINDOW = 2 << 20;
+/** Longest wait for a packet, ms: how soon an end is noticed. */
+const WAIT_MS = 50;
+/** Waits of an empty ring after `stop`, until nothing can be left in it. */
+const DRAIN_ROUNDS = 3;
+const FOLLOW_MS = 500;
+const UPKEEP_MS = 500;
+
+export async function record(r: RecordRequest): Promise<Recorded> {
+  const begun = performance.now();
+  const opened: LiveInterface[] = [];
+  let recorder: Recorder | undefined;
+  try {
+    for (const [id, name] of r.interfaces.entries()) opened.push(new LiveInterface(name, id, r.live));
+    r.ready?.(opened.map((i) => i.promiscuous));
+    recorder = new Recorder(r, opened);
+    await recorder.run();
+    return await recorder.end((performance.now() - begun) / 1000);
+  } finally {
+    for (const i of opened) i.close();
+    recorder?.dispose();
+  }
+}
+
+class Recorder implements SegmentListener {
+  private readonly r: RecordRequest;
+  private readonly opened: LiveInterface[];
+  private writer: SegmentWriter | undefined;
+  private decoder: Decoder | undefined;
+  private work = "";
+  private id = "";
+  private taken = 0;
+  private full: ThreatflowError | undefined;
+  private lastUpkeep = 0;
+
+  constructor(r: RecordRequest, opened: LiveInterface[]) {
+    this.r = r;
+    this.opened = opened;
+  }
+
+  /** Reads all interfaces until the end that was asked for, or until none can be read. */
+  async run(): Promise<void> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    this.r.signal.addEventListener("abort", end, { once: true });
+    const timer = this.r.durationMs < Infinity ? setTimeout(end, this.r.durationMs) : undefined;
+    if (this.r.signal.aborted) end();
+    const upkeep = setInterval(() => this.upkeep(), UPKEEP_MS);
+    try {
+      const rest = await Promise.allSettled(this.opened.map((i) => this.pump(i, over)));
+      const failed = rest.find((x) => x.status === "rejected");
+      if (failed && !this.writer) throw (failed as PromiseRejectedResult).reason;
+      if (failed) this.full ??= (failed as PromiseRejectedResult).reason as ThreatflowError;
+    } finally {
+      clearTimeout(timer);
+      clearInterval(upkeep);
+      this.r.signal.removeEventListener("abort", end);
+    }
+  }
+
+  private async pump(i: LiveInterface, over: AbortController): Promise<void> {
+    const window = new Uint8Array(WINDOW);
+    let empty = 0;
+    try {
+      for (;;) {
+        if (over.signal.aborted && empty++ === 0) i.stop();
+        const n = await i.read(window, WAIT_MS);
+        if (n > 0) this.take(window.subarray(0, n), over);
+        else if (over.signal.aborted && empty > DRAIN_ROUNDS) return;
+        if (n > 0 && over.signal.aborted) empty = 1;
+      }
+    } catch (error) {
+      over.abort();
+      throw error;
+    }
+  }
+
+  private take(window: Uint8Array, over: AbortController): void {
+    if (!this.writer) this.begin(window);
+    const writer = this.writer as SegmentWriter;
+    if (this.full) {
+      writer.diskDropped += count(window, this.r.live.form);
+      return;
+    }
+    const all = count(window, this.r.live.form);
+    const most = Math.max(0, this.r.packets - this.taken);
+    const before = writer.packets + writer.diskDropped;
+    try {
+      const took = writer.write(window, most);
+      this.taken += took;
+      if (took < all) this.beyond += all - took;
+      if (this.taken >= this.r.packets) over.abort();
+    } catch (error) {
+      if (!(error instanceof ThreatflowError && error.code === "DISK_FULL")) throw error;
+      // What of the window is neither written nor counted is lost too.
+      writer.diskDropped += all - (writer.packets + writer.diskDropped - before);
+      if (writer.expire({ ...this.r.retention, files: 2 }, 0n, (path) => this.busy(path)) === 0 || !hasRetention(this.r.retention)) {
+        this.full = error;
+        over.abort();
+      }
+    }
+  }
+  /** Packets that came behind the last one asked for (-c). */
+  private beyond = 0;
+
+  private begin(window: Uint8Array): void {
+    const { r, opened } = this;
+    const { form, snaplen, filter } = r.live;
+    const firstRecord = recordAt(new DataView(window.buffer, window.byteOffset, window.byteLength), 0, form);
+    this.id = rollingId(opened[firstRecord.interfaceId].linktype, firstRecord, window);
+    const manifest: Manifest = {
+      capture: this.id,
+      form,
+      interfaces: opened.map((i) => ({ name: i.name, linktype: i.linktype, promiscuous: i.promiscuous })),
+      filter: filter?.text,
+      snaplen,
+      started: new Date().toISOString(),
+      pid: process.pid,
+      hold: r.hold,
+      segments: [],
+    };
+    const head = form === "pcap" ? pcapHead(opened[0].linktype, snaplen) : pcapngHead(opened, snaplen, filter?.text);
+    this.writer = new SegmentWriter(join(r.captures, this.id), manifest, head, r.rotation, () => this.statistics(), this);
+    mkdirSync(r.workDir, { recursive: true });
+    this.work = mkdtempSync(join(r.workDir, ".live-"));
+    const observers: (Observer | undefined)[] = form === "pcapng" ? opened.map((i, n) => ({ id: String(n), name: i.name })) : [];
+    this.decoder = new Decoder(this.id, r.decode, observers, this.work, r.follow);
+  }
+
+  /** Interface statistics close a pcapng segment. */
+  private statistics(): Buffer {
+    if (this.r.live.form === "pcap") return Buffer.alloc(0);
+    const now = BigInt(Date.now()) * 1000000n;
+    return Buffer.concat(
+      this.opened.map((i, id) => {
+        const c = i.counts();
+        return statisticsBlock(id, now, c.received, c.dropped);
+      }),
+    );
+  }
+
+  grown(path: string, head: number, records: number): void {
+    this.decoder?.grown(path, head, records);
+  }
+  closed(hidden: string, path: string): void {
+    this.decoder?.renamed(hidden, path);
+  }
+  private busy(path: string): boolean {
+    return this.decoder?.busy(path) ?? false;
+  }
+
+  private upkeep(): void {
+    const now = performance.now();
+    if (now - this.lastUpkeep < UPKEEP_MS / 2) return;
+    this.lastUpkeep = now;
+    const w = this.writer;
+    if (w && hasRetention(this.r.retention)) w.expire(this.r.retention, BigInt(Date.now()) * 1000000n, (path) => this.busy(path));
+    this.r.status?.({
+      packets: w?.packets ?? 0,
+      bytes: w?.bytes ?? 0,
+      dropped: this.opened.reduce((a, i) => a + i.counts().dropped, 0) + (w?.diskDropped ?? 0),
+      segments: w?.manifest.segments.length ?? 0,
+      behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
+      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message,
+    });
+  }
+
+  async end(seconds: number): Promise<Recorded> {
+    const { r, writer, decoder } = this;
+    const kernel = this.opened.map((i) => i.counts());
+    const sum = (of: (c: (typeof kernel)[number]) => number): number => kernel.reduce((a, c) => a + of(c), 0);
+    if (!writer || !decoder) return { summary: nothing(r, seconds, sum), digest: undefined, dir: undefined };
+    writer.close();
+    const m = writer.manifest;
+    m.ended = new Date().toISOString();
+    m.kernel = { received: sum((c) => c.received), dropped: sum((c) => c.dropped), interface_dropped: sum((c) => c.interfaceDropped) };
+    m.disk_dropped = writer.diskDropped;
+    writer.save();
+    const done = await decoder.finish();
+    const accounting: LiveAccounting = {
+      ...accountingOf(done.summary),
+      kernel_received: m.kernel.received - this.beyond,
+      kernel_dropped: m.kernel.dropped,
+      interface_dropped: m.kernel.interface_dropped,
+      disk_dropped: writer.diskDropped,
+      filter_disagreed: sum((c) => c.disagreed),
+    };
+    const given = { name: r.interfaces.join(","), givenBytes: done.bytes, compression: undefined, notes: [] };
+    const runs = [...done.runs, ...captureRuns(done.summary, accountingOf(done.summary), given, this.id)];
+    const records = await writeRuns(r.sinks(this.id), runs, this.id);
+    const digest = new DigestBuilder();
+    digest.merge(done.result.digest);
+    for (const a of fileAnomalies(done.summary)) digest.anomaly(a.name, a.count);
+    const summary = summarize(given, this.id, done.summary, accounting, records, [], [done.result], seconds);
+    if (this.full) {
+      summary.status = "partial";
+      summary.damage = { ...summary.damage, notes: [...(summary.damage?.notes ?? []), `${this.full.message}: the capture ended there`] };
+    }
+    return { summary, digest: digest.result(), dir: writer.dir };
+  }
+
+  dispose(): void {
+    this.decoder?.dispose();
+    if (this.work) rmSync(this.work, { recursive: true, force: true });
+  }
+}
+
+const hasRetention = (k: Retention): boolean =>
+  k.ns !== undefined || k.bytes !== undefined || k.files !== undefined || k.free !== undefined;
+function count(window: Uint8Array, form: "pcap" | "pcapng"): number {
+  const view = new DataView(window.buffer, window.byteOffset, window.byteLength);
+  let n = 0;
+  for (let at = 0; at < window.length; n++) at = recordAt(view, at, form).to;
+  return n;
+}
+
+/** No packet came. */
+function nothing(r: RecordRequest, seconds: number, sum: (of: (c: ReturnType<LiveInterface["counts"]>) => number) => number): Summary {
+  const accounting: LiveAccounting = {
+    read: 0,
+    decoded: 0,
+    filtered: 0,
+    undecodable: {},
+    duplicate: 0,
+    kernel_received: sum((c) => c.received),
+    kernel_dropped: sum((c) => c.dropped),
+    interface_dropped: sum((c) => c.interfaceDropped),
+    disk_dropped: 0,
+    filter_disagreed: 0,
+  };
+  return {
+    capture: { id: "", bytes: 0, format: r.live.form, linktypes: [], packets: 0, name: r.interfaces.join(",") },
+    accounting,
+    records: {},
+    seconds: Math.round(seconds * 1000) / 1000,
+    status: "complete",
+    set_aside: [],
+    limits: {},
+    refused_documents: 0,
+  };
+}
+
+interface Decoded {
+  summary: Extract<FromOnline, { type: "done" }>["summary"];
+  result: Extract<FromOnline, { type: "done" }>["result"];
+  runs: RunFile[];
+  bytes: number;
+}
+
+/** The decoding process and what it was told; one that dies is replaced and told everything again, once. */
+class Decoder {
+  packets = 0;
+  private child: ChildProcess | undefined;
+  private readonly start: Extract<ToOnline, { type: "start" }>;
+  private readonly follow: ((lines: string) => void) | undefined;
+  private runs: RunFile[] = [];
+  /** Segments in order: where they lie now, and how far their records go. */
+  private readonly segments: { told: string; path: string; head: number; records: number; reached: number }[] = [];
+  private deaths = 0;
+  private ended = false;
+  private outcome: { resolve(d: Decoded): void; reject(e: unknown): void } | undefined;
+  private early: Decoded | Error | undefined;
+
+  constructor(
+    captureId: string,
+    decode: DecodeOptions,
+    observers: (Observer | undefined)[],
+    runDir: string,
+    follow: ((lines: string) => void) | undefined,
+  ) {
+    this.start = { type: "start", captureId, decode, observers, runDir, sealEveryMs: follow ? FOLLOW_MS : 0 };
+    this.follow = follow;
+    this.spawn();
+  }
+
+  private spawn(): void {
+    const child = fork(fileURLToPath(new URL("./online-worker.js", import.meta.url)), [], {
+      serialization: "advanced",
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    this.child = child;
+    child.on("message", (m: FromOnline) => this.heard(m));
+    child.on("error", () => undefined);
+    child.on("exit", (code, signal) => {
+      if (this.child !== child) return;
+      if (++this.deaths > 1)
+        this.settle(
+          new ThreatflowError(
+            "WORKER_CRASH",
+            `decoding failed twice (${signal ?? `exit ${code}`})`,
+            "the segments are there: analyze them",
+          ),
+        );
+      else this.again();
+    });
+    this.tell(this.start);
+  }
+  private again(): void {
+    this.runs = [];
+    this.packets = 0;
+    this.spawn();
+    for (const s of this.segments) {
+      s.told = s.path;
+      s.reached = 0;
+      if (existsSync(s.path)) this.tell({ type: "grown", path: s.path, head: s.head, records: s.records });
+    }
+    if (this.ended) this.tell({ type: "end" });
+  }
+  private tell(m: ToOnline): void {
+    if (this.child?.connected) this.child.send(m, () => undefined);
+  }
+
+  grown(path: string, head: number, records: number): void {
+    let s = this.segments.at(-1);
+    if (!s || s.told !== path) {
+      s = { told: path, path, head, records, reached: 0 };
+      this.segments.push(s);
+    }
+    s.records = records;
+    this.tell({ type: "grown", path: s.told, head, records });
+  }
+  /** The file has another name; the process has it open under the old one, or is told the new one before it opens it. */
+  renamed(hidden: string, path: string): void {
+    const s = this.segments.find((x) => x.path === hidden);
+    if (s) s.path = path;
+  }
+  busy(path: string): boolean {
+    const s = this.segments.find((x) => x.path === path);
+    return s !== undefined && s.reached < s.records;
+  }
+
+  private heard(m: FromOnline): void {
+    if (m.type === "reached") {
+      this.packets = m.packets;
+      const s = this.segments.find((x) => x.told === m.path);
+      if (s) s.reached = m.records;
+    } else if (m.type === "run") {
+      this.runs.push(m.run);
+      if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
+    } else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, runs: this.runs, bytes: m.bytes });
+    else this.settle(new ThreatflowError("INTERNAL", m.message));
+  }
+  private settle(d: Decoded | Error): void {
+    if (!this.outcome) {
+      this.early ??= d;
+      return;
+    }
+    if (d instanceof Error) this.outcome.reject(d);
+    else this.outcome.resolve(d);
+  }
+
+  /** Nothing more comes. */
+  finish(): Promise<Decoded> {
+    this.ended = true;
+    return new Promise((resolve, reject) => {
+      this.outcome = { resolve, reject };
+      if (this.early) this.settle(this.early);
+      else this.tell({ type: "end" });
+    });
+  }
+  dispose(): void {
+    const child = this.child;
+    this.child = undefined;
+    child?.kill("SIGKILL");
+  }
+}

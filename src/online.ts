@@ -1,0 +1,103 @@
+/**
+ * The way of a packet while a capture grows: the survey and one shard side by side, over windows as they come. The records are those that an
+ * analysis of the finished capture gives: the same native code sees the same bytes in the same order.
+ */
+import { randomBytes } from "node:crypto";
+import type { DecodeOptions } from "./config.js";
+import { Engine } from "./engine/engine.js";
+import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "./engine/native.js";
+import { ThreatflowError } from "./errors.js";
+import { Flows } from "./flows/flows.js";
+import type { ShardResult } from "./pipeline.js";
+import type { Observer } from "./records/envelope.js";
+import { Parts, type Run } from "./sinks/parts.js";
+
+const ROWS_AT_ONCE = 16 * 1024;
+
+export class Online {
+  private readonly survey: InstanceType<typeof addon.Survey>;
+  private readonly engine: Engine;
+  private readonly parts = new Parts();
+  private readonly flows: Flows;
+  private readonly rows = new Uint8Array(ROWS_AT_ONCE * INDEX_BYTES);
+  private readonly status = new Float64Array(4);
+  /** Bytes not yet walked, and where they begin in the capture. */
+  private pending: Uint8Array = new Uint8Array(0);
+  private base = 0;
+  private linktypes = 0;
+  packets = 0;
+
+  constructor(decode: DecodeOptions, observers: readonly (Observer | undefined)[]) {
+    this.survey = new addon.Survey({ key: randomBytes(16), ipOverlap: OVERLAP.indexOf(decode.ipOverlap), dedupNs: decode.dedupNs });
+    this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap });
+    this.flows = new Flows(this.engine, this.parts, { credentials: decode.credentials, observers });
+  }
+
+  /** The next bytes of the capture; `last`: nothing follows. */
+  push(bytes: Uint8Array, last: boolean): void {
+    let window = bytes;
+    if (this.pending.length) {
+      window = new Uint8Array(this.pending.length + bytes.length);
+      window.set(this.pending);
+      window.set(bytes, this.pending.length);
+    }
+    for (let at = this.base; ; ) {
+      const need = this.survey.push(window.subarray(at - this.base), last, this.rows, this.status);
+      const [count, , consumed] = this.status;
+      if (count) this.decode(count, window);
+      if (need === NEED.notACapture) throw new ThreatflowError("INTERNAL", "the segments are no capture");
+      if (need === NEED.program) throw new ThreatflowError("INTERNAL", "the survey wants a filter program");
+      if (need === NEED.bytes || need === NEED.end) {
+        this.pending = window.slice(consumed - this.base);
+        this.base = consumed;
+        return;
+      }
+      at = consumed;
+    }
+  }
+
+  private decode(count: number, window: Uint8Array): void {
+    const types = this.survey.linktypes();
+    if (types.length !== this.linktypes) {
+      this.linktypes = types.length;
+      this.engine.interfaces(types);
+    }
+    for (let from = 0; from < count; ) {
+      const took = this.engine.push(this.rows, from, count - from, this.packets + from + 1, window, this.base);
+      if (took === 0 && this.engine.batch.rows === 0) throw new ThreatflowError("INTERNAL", "a packet lies outside its window");
+      this.flows.take(this.engine.batch, window);
+      from += took;
+    }
+    this.packets += count;
+  }
+
+  /** More waits than is good: seal. */
+  get full(): boolean {
+    return this.parts.full;
+  }
+  /** What is ready, as sorted runs; a run's bytes are good until the next one. */
+  seal(captureId: string): Generator<Run> {
+    return this.parts.seal(captureId);
+  }
+  /** After the last push: everything that is still open ends. */
+  finish(): { summary: NativeSummary; linktypes: Uint32Array } {
+    this.survey.finish();
+    const summary = this.survey.summary();
+    for (let done = false; !done; ) {
+      done = this.engine.finish(summary.clock);
+      this.flows.take(this.engine.batch, new Uint8Array(0));
+    }
+    this.flows.finish();
+    return { summary, linktypes: this.survey.linktypes() };
+  }
+  result(): ShardResult {
+    const e = this.flows.firstException as Error | undefined;
+    return {
+      counts: this.parts.counts,
+      limits: this.engine.limits(),
+      digest: this.flows.digest.result(),
+      exceptions: this.flows.exceptions,
+      firstException: e === undefined ? undefined : String(e.stack ?? e),
+    };
+  }
+}

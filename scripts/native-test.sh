@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 cmake -S native -B build/asan -DSANITIZE=ON -DADDON=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 cmake --build build/asan -j"$(nproc)" -- --no-print-directory -s
 build/asan/native_tests
+build/asan/filter_kernel 200000
 find fixtures/pcaps -name '*.pcap' -print0 | xargs -0 build/asan/corpus_native
 CORPUS=${CORPUS:-$PWD/../shared/pcaps}
 if [ -d "$CORPUS" ]; then

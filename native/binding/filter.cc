@@ -16,6 +16,14 @@ int dlt_of(uint32_t linktype) {
   }
 }
 
+// countFilter(program, data, length, hits: Float64Array of its instructions) → bytes kept
+Napi::Value count_filter(const CallbackInfo& info) {
+  Program p;
+  Bytes d = bytes(info[1]), hits = bytes(info[3]);
+  if (!program_of(info[0], p) || !verify(p).empty() || hits.len < p.size() * 8) return fail(info, "countFilter: the program was not verified");
+  return Napi::Number::New(info.Env(), run_counting(p, d.data, static_cast<uint32_t>(d.len), u32(info[2]), reinterpret_cast<double*>(hits.data)));
+}
+
 // compileFilter(expression, linktype, snaplen) → Uint32Array of [code, jt, jf, k]…
 Napi::Value compile_filter(const CallbackInfo& info) {
   std::string text = info[0].ToString();
@@ -64,6 +72,7 @@ Napi::Value run_filter(const CallbackInfo& info) {
 void add_filter(Napi::Env env, Napi::Object exports) {
   exports.Set("compileFilter", Napi::Function::New(env, compile_filter));
   exports.Set("verifyFilter", Napi::Function::New(env, verify_filter));
+  exports.Set("countFilter", Napi::Function::New(env, count_filter));
   exports.Set("runFilter", Napi::Function::New(env, run_filter));
 }
 

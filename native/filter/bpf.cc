@@ -126,10 +126,13 @@ std::vector<Violation> verify(const Program& p) {
   return out;
 }
 
-uint32_t run(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length) {
+namespace {
+template <bool kCount>
+uint32_t execute(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length, double* hits) {
   const Packet p{data, caplen, length};
   uint32_t a = 0, x = 0, m[kMemory] = {0};
   for (const Instruction* i = program.data();; i++) {
+    if constexpr (kCount) hits[i - program.data()]++;
     const uint32_t k = i->k, v = i->code & 8 ? x : k;
     switch (i->code) {
       case 0x06: return k;
@@ -182,6 +185,14 @@ uint32_t run(const Program& program, const uint8_t* data, uint32_t caplen, uint3
       default: return 0;
     }
   }
+}
+}  // namespace
+
+uint32_t run(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length) {
+  return execute<false>(program, data, caplen, length, nullptr);
+}
+uint32_t run_counting(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length, double* hits) {
+  return execute<true>(program, data, caplen, length, hits);
 }
 
 }  // namespace tf

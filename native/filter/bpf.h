@@ -23,5 +23,7 @@ std::vector<Violation> verify(const Program& program);
 
 // Runs a verified program: bytes to keep, 0 = drop. `length` is the packet's length on the wire.
 uint32_t run(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length);
+// The same; counts in `hits`, one for each instruction, how often it was reached.
+uint32_t run_counting(const Program& program, const uint8_t* data, uint32_t caplen, uint32_t length, double* hits);
 
 }  // namespace tf

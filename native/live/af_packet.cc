@@ -76,6 +76,9 @@ std::string LiveCapture::open(const LiveOptions& o) {
   }
   int version = TPACKET_V3;
   if (setsockopt(fd_, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) return failed("TPACKET_V3");
+  // With it the kernel stamps a packet once, when it comes, for all who listen; without it each listener stamps when it looks.
+  int on = 1;
+  setsockopt(fd_, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
   int reserve = kVlanBytes;
   setsockopt(fd_, SOL_PACKET, PACKET_RESERVE, &reserve, sizeof reserve);
   tpacket_req3 req{};

@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.js";
 import { EXIT } from "./exit.js";
 import { extractCommand } from "./extract.js";
 import { fieldsCommand } from "./fields.js";
+import { filterCommands } from "./filter.js";
 import { jobCommands } from "./jobs.js";
 import { globalFlags } from "./place.js";
 import { queryCommand } from "./query.js";
@@ -32,6 +33,9 @@ export async function run(args: string[]): Promise<number> {
     status = Math.max(status, s);
   });
   captureCommand(program, (s) => {
+    status = Math.max(status, s);
+  });
+  filterCommands(program, (s) => {
     status = Math.max(status, s);
   });
   queryCommand(program);

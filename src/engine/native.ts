@@ -111,6 +111,7 @@ interface Addon {
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;
+  countFilter(program: Uint32Array, data: Uint8Array, length: number, hits: Float64Array): number;
   knownLinktype(linktype: number): boolean;
   layout(): {
     eventBytes: number;

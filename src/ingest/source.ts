@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
 import { type Compression, compressionOf } from "./compression.js";
+import { isRolling, joinSegments } from "./live/join.js";
 import { unpack } from "./unpack.js";
 
 export interface Source {
@@ -37,6 +38,7 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
   let head: Buffer;
   try {
     const stat = statSync(name);
+    if (stat.isDirectory() && isRolling(name)) return joined(name, options);
     if (stat.isDirectory())
       throw new ThreatflowError("IS_A_DIRECTORY", `${name} is a directory`, "name a capture file, or let analyze walk the folder");
     if (!stat.isFile()) return await spool(name, createReadStream(name), undefined, options);
@@ -51,6 +53,29 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
   return { name, path: name, size, givenBytes: size, compression: undefined, sha256: undefined, notes: [], dispose: () => undefined };
 }
 
+/** The segments of a rolling capture as one: the id is the capture's, not that of these bytes (SEMANTICS 26). */
+async function joined(dir: string, options: OpenOptions): Promise<Source> {
+  const path = spoolPath(options);
+  try {
+    const { size, id, notes } = await joinSegments(dir, path, options.quota);
+    return {
+      name: dir,
+      path,
+      size,
+      givenBytes: size,
+      compression: undefined,
+      sha256: id,
+      notes,
+      dispose: () => rmSync(path, { force: true }),
+    };
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw systemError(error, dir);
+  }
+}
+const spoolPath = (options: OpenOptions): string =>
+  join(options.spoolDir, `.spool-${process.pid}-${Date.now().toString(36)}-${Math.floor(performance.now() * 1000)}`);
+
 export function readHead(path: string, bytes = 512): Buffer {
   const fd = openSync(path, "r");
   try {
@@ -63,7 +88,7 @@ export function readHead(path: string, bytes = 512): Buffer {
 
 /** Writes the stream, unpacked, into one file; counts and hashes the bytes as given; stops at the quota. */
 async function spool(name: string, input: Readable, known: Compression | undefined, options: OpenOptions): Promise<Source> {
-  const path = join(options.spoolDir, `.spool-${process.pid}-${Date.now().toString(36)}-${Math.floor(performance.now() * 1000)}`);
+  const path = spoolPath(options);
   const hash = createHash("sha256");
   let given = 0;
   let size = 0;

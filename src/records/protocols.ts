@@ -131,3 +131,12 @@ const LINKTYPE: Readonly<Record<number, string>> = {
   276: "LINUX_SLL2",
 };
 export const linktypeName = (n: number): string => LINKTYPE[n] ?? `LINKTYPE_${n}`;
+/** By name (`ETHERNET`, `EN10MB` and `DLT_`/`LINKTYPE_` prefixes too) or number; undefined: none is called so. */
+export function linktypeNumber(name: string): number | undefined {
+  if (/^\d+$/.test(name)) return Number(name);
+  const plain = name.toUpperCase().replace(/^(DLT|LINKTYPE)_/, "");
+  if (plain === "EN10MB") return 1;
+  if (/^\d+$/.test(plain)) return Number(plain);
+  const found = Object.entries(LINKTYPE).find(([, n]) => n === plain);
+  return found && Number(found[0]);
+}

@@ -1,0 +1,306 @@
+/** Live capture on a veth pair between two network namespaces, with replayed traffic of real servers, beside tcpdump. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { linesIn } from "./support/cluster.js";
+
+const root = join(import.meta.dirname, "..");
+const threatflow = join(root, "bin", "threatflow");
+const MIXED = join(root, "fixtures", "pcaps", "mixed", "everything.pcap");
+const A = `tf${process.pid}a`;
+const B = `tf${process.pid}b`;
+const sh = (command: string) => spawnSync("bash", ["-c", command], { encoding: "utf8" });
+const made = sh(
+  `ip netns add ${A} && ip netns add ${B} && ip link add va netns ${A} type veth peer name vb netns ${B} &&
+   ip netns exec ${A} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'; ip netns exec ${B} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
+   ip -n ${A} link set va mtu 9000 up && ip -n ${B} link set vb mtu 9000 up`,
+);
+const possible = made.status === 0 && sh("command -v tcpreplay tcpdump").status === 0;
+if (!possible) console.log(`live capture: skipped, no network namespaces or no tcpreplay here: ${made.stderr}`);
+const live = possible ? test : test.skip;
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "threatflow-live-"));
+});
+afterAll(() => {
+  sh(`ip netns del ${A}; ip netns del ${B}`);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+interface Capture {
+  child: ChildProcess;
+  done: Promise<{ status: number | null; stdout: string; stderr: string }>;
+}
+/** Starts a capture on vb; resolves when it captures. */
+function capture(name: string, ...args: string[]): Promise<Capture> {
+  const child = spawn("ip", [
+    "netns",
+    "exec",
+    B,
+    threatflow,
+    "capture",
+    "-i",
+    "vb",
+    "--data",
+    join(dir, name),
+    "--ndjson",
+    join(dir, name, "nd"),
+    "--json",
+    "--quiet",
+    ...args,
+  ]);
+  const out = { status: null as number | null, stdout: "", stderr: "" };
+  return new Promise((resolve) => {
+    const done = new Promise<typeof out>((ended) =>
+      child.on("close", (status) => {
+        ended({ ...out, status });
+        resolve({ child, done });
+      }),
+    );
+    child.stdout.on("data", (b) => (out.stdout += b));
+    child.stderr.on("data", (b) => {
+      out.stderr += b;
+      if (out.stderr.includes("capturing on")) resolve({ child, done });
+    });
+  });
+}
+const replay = (file: string, ...flags: string[]): void => {
+  const r = sh(`ip netns exec ${A} tcpreplay -i va ${flags.join(" ")} ${file}`);
+  if (r.status !== 0) throw new Error(r.stderr);
+};
+const end = async (c: Capture): Promise<any> => {
+  await sleep(300);
+  c.child.kill("SIGINT");
+  const r = await c.done;
+  if (r.status !== 0) throw new Error(`exit ${r.status}: ${r.stderr}`);
+  return JSON.parse(r.stdout);
+};
+/** Records without what differs between two captures of the same packets. */
+const bare = (d: string): Map<string, string[]> =>
+  new Map(
+    [...linesIn(d)]
+      .filter(([dataset]) => dataset !== "capture")
+      .map(([dataset, lines]) => [
+        dataset,
+        lines
+          .map((l) => {
+            const r = JSON.parse(l);
+            r.event.id = undefined;
+            if (r.flow) r.flow.id = undefined;
+            r.threatflow.capture = undefined;
+            return JSON.stringify(r);
+          })
+          .sort(),
+      ]),
+  );
+const segmentsOf = (name: string, id: string): string[] =>
+  readdirSync(join(dir, name, "captures", id))
+    .filter((f) => /^\d+\.pcap(ng)?$/.test(f))
+    .sort();
+
+live(
+  "whatever the rotation: the same records, those of tcpdump beside us, and of the segments put together",
+  async () => {
+    const tcpdump = spawn(
+      "ip",
+      ["netns", "exec", B, "tcpdump", "-i", "vb", "-w", join(dir, "tcpdump.pcap"), "--time-stamp-precision=nano", "-U", "-B", "16384"],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    await new Promise((resolve) => tcpdump.stderr?.on("data", (b) => String(b).includes("listening") && resolve(undefined)));
+    const all = await Promise.all([
+      capture("whole"),
+      capture("second", "--rotate", "1s"),
+      capture("few", "--rotate", "20p"),
+      capture("ng", "--format", "pcapng", "--rotate", "16KiB"),
+    ]);
+    replay(MIXED);
+    const [whole, second, few, ng] = await Promise.all(all.map(end));
+    tcpdump.kill("SIGINT");
+    await sleep(300);
+    for (const s of [whole, second, few, ng]) {
+      expect(s.accounting).toMatchObject({
+        read: 288,
+        decoded: 288,
+        kernel_received: 288,
+        kernel_dropped: 0,
+        disk_dropped: 0,
+        filter_disagreed: 0,
+      });
+      expect(s.status).toBe("complete");
+    }
+    expect(segmentsOf("whole", whole.capture.id)).toEqual(["000001.pcap"]);
+    expect(segmentsOf("few", few.capture.id)).toHaveLength(15);
+    expect(segmentsOf("second", second.capture.id).length).toBeGreaterThan(1);
+    expect(segmentsOf("ng", ng.capture.id).length).toBeGreaterThan(3);
+    // The same packets with the same times: the same id, the same bytes.
+    expect(second.capture.id).toBe(whole.capture.id);
+    expect(linesIn(join(dir, "second", "nd"))).toEqual(linesIn(join(dir, "whole", "nd")));
+    expect(linesIn(join(dir, "few", "nd"))).toEqual(linesIn(join(dir, "whole", "nd")));
+    expect(sh(`${threatflow} analyze ${join(dir, "tcpdump.pcap")} --ndjson ${join(dir, "reference")} --quiet`).status).toBe(0);
+    expect(bare(join(dir, "whole", "nd"))).toEqual(bare(join(dir, "reference")));
+    // Each segment opens by itself, and together they are the capture.
+    const few_ = join(dir, "few", "captures", few.capture.id);
+    expect(
+      sh(
+        `mergecap -F nsecpcap -w ${join(dir, "merged.pcap")} ${few_}/*.pcap && ${threatflow} analyze ${join(dir, "merged.pcap")} --ndjson ${join(dir, "merged")} --quiet`,
+      ).status,
+    ).toBe(0);
+    expect(bare(join(dir, "merged"))).toEqual(bare(join(dir, "few", "nd")));
+    expect(sh(`capinfos ${join(dir, "ng", "captures", ng.capture.id)}/*.pcapng`).stdout).toMatch(/Number of packets/);
+    // A flow is cut out across segments.
+    const flow = JSON.parse((linesIn(join(dir, "few", "nd")).get("flow") as string[]).find((l) => l.includes('"ssh"')) as string);
+    const cut = sh(`${threatflow} extract --data ${join(dir, "few")} --flow ${flow.flow.id} -o ${join(dir, "flow.pcap")}`);
+    expect(cut.stderr).toBe(`${flow.network.packets} packets written to ${join(dir, "flow.pcap")}\n`);
+  },
+  60000,
+);
+
+live("tags that the driver took out stand in the frame again", async () => {
+  const tagged = join(dir, "tagged.pcap");
+  const b = readFileSync(MIXED);
+  const out: Buffer[] = [b.subarray(0, 24)];
+  for (let at = 24, n = 0; at + 16 <= b.length && n < 40; n++) {
+    const size = b.readUInt32LE(at + 8);
+    const head = Buffer.from(b.subarray(at, at + 16));
+    head.writeUInt32LE(size + 4, 8);
+    head.writeUInt32LE(size + 4, 12);
+    out.push(head, b.subarray(at + 16, at + 28), Buffer.from([0x81, 0, 0, 42]), b.subarray(at + 28, at + 16 + size));
+    at += 16 + size;
+  }
+  writeFileSync(tagged, Buffer.concat(out));
+  const c = await capture("vlan");
+  replay(tagged, "--topspeed");
+  const s = await end(c);
+  expect(s.accounting.read).toBe(40);
+  for (const line of linesIn(join(dir, "vlan", "nd")).get("flow") as string[]) expect(JSON.parse(line).network.vlan).toEqual({ id: "42" });
+});
+
+live("a program as tcpdump -dd printed it filters in the kernel", async () => {
+  const dd = sh("tcpdump -y EN10MB -dd 'udp port 53'").stdout;
+  const c = await capture("filtered", "--filter", dd);
+  replay(MIXED, "--topspeed");
+  const s = await end(c);
+  const all = sh(`tcpdump -r ${MIXED} 'udp port 53' | wc -l`).stdout.trim();
+  expect(s.accounting).toMatchObject({ read: Number(all), kernel_received: Number(all), filter_disagreed: 0 });
+  expect(Object.keys(s.records)).toContain("dns");
+});
+
+live("-c ends after so many packets; --keep deletes the oldest segments", async () => {
+  const counted = await capture("counted", "-c", "25");
+  replay(MIXED, "--topspeed");
+  const r = await counted.done;
+  expect(JSON.parse(r.stdout).accounting).toMatchObject({ read: 25, kernel_dropped: 0 });
+  const c = await capture("kept", "--rotate", "20p", "--keep", "3f");
+  replay(MIXED, "--pps", "150");
+  await sleep(1200);
+  const s = await end(c);
+  expect(s.accounting.read).toBe(288);
+  expect(segmentsOf("kept", s.capture.id).length).toBeLessThan(6);
+  const manifest = JSON.parse(readFileSync(join(dir, "kept", "captures", s.capture.id, "manifest.json"), "utf8"));
+  expect(manifest.segments).toHaveLength(15);
+  expect(manifest.segments[0].expired).toBe(true);
+});
+
+live(
+  "killed in the middle: the next capture closes its segment behind the last whole packet; the promiscuous flag is given back",
+  async () => {
+    const flags = (): number => Number(sh(`ip netns exec ${B} cat /sys/class/net/vb/flags`).stdout);
+    const c = await capture("killed", "--rotate", "50p");
+    expect(sh(`ip -n ${B} -d link show vb`).stdout).toMatch(/promiscuity 1/);
+    replay(MIXED, "--topspeed");
+    await sleep(400);
+    c.child.kill("SIGKILL"); // ip netns exec became threatflow
+    await c.done;
+    await sleep(300);
+    expect(sh(`ip -n ${B} -d link show vb`).stdout).toMatch(/promiscuity 0/);
+    expect(flags() & 0x100).toBe(0);
+    const captures = join(dir, "killed", "captures");
+    const [id] = readdirSync(captures);
+    // A record cut at any byte: as if the kill had come in the middle of a write.
+    const hidden = join(captures, id, readdirSync(join(captures, id)).find((f) => f.endsWith(".part")) as string);
+    const bytes = readFileSync(hidden);
+    writeFileSync(hidden, bytes.subarray(0, bytes.length - 7));
+    const again = await capture("killed", "-c", "1");
+    replay(MIXED, "--topspeed");
+    expect((await again.done).stderr).toMatch(/an earlier capture broke off/);
+    const manifest = JSON.parse(readFileSync(join(captures, id, "manifest.json"), "utf8"));
+    expect(manifest.segments.filter((s: { cut?: boolean }) => s.cut)).toHaveLength(1);
+    let packets = 0;
+    for (const f of readdirSync(join(captures, id)).filter((x) => x.endsWith(".pcap"))) {
+      const r = sh(`tcpdump -r ${join(captures, id, f)} | wc -l`);
+      expect(r.stderr).not.toMatch(/truncated/);
+      packets += Number(r.stdout);
+    }
+    expect(packets).toBe(287);
+  },
+);
+
+live("records reach the terminal while the capture runs", async () => {
+  const child = spawn("ip", ["netns", "exec", B, threatflow, "capture", "-i", "vb", "--data", join(dir, "follow"), "--follow", "--quiet"]);
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (b) => (out += b));
+  child.stderr.on("data", (b) => (err += b));
+  while (!err.includes("capturing on")) await sleep(50);
+  replay(MIXED, "--topspeed");
+  await sleep(2000);
+  expect(
+    out
+      .split("\n")
+      .filter(Boolean)
+      .map((l) => JSON.parse(l).event.dataset),
+  ).toEqual(expect.arrayContaining(["dns", "http", "tls", "ssh"]));
+  child.kill("SIGINT");
+  await new Promise((resolve) => child.on("close", resolve));
+});
+
+live("a full disk ends the capture with what was kept, counted", async () => {
+  const captures = join(dir, "diskfull", "captures");
+  mkdirSync(captures, { recursive: true });
+  expect(sh(`mount -t tmpfs -o size=64k tmpfs ${captures}`).status).toBe(0); // before the capture: its namespace sees mounts that are there
+  try {
+    const c = await capture("diskfull");
+    replay(MIXED, "--pps", "300");
+    const r = await c.done;
+    expect(r.status).toBe(3);
+    const s = JSON.parse(r.stdout);
+    expect(s.status).toBe("partial");
+    expect(s.accounting.disk_dropped).toBeGreaterThan(0);
+    expect(s.accounting.kernel_received).toBe(s.accounting.read + s.accounting.kernel_dropped + s.accounting.disk_dropped);
+    expect(s.damage.notes[0]).toMatch(/no space left/);
+  } finally {
+    sh(`umount ${captures}`);
+  }
+});
+
+describe("what goes wrong is said, with what to do", () => {
+  const run = (args: string, user = "") => sh(`ip netns exec ${B} ${user} ${threatflow} capture --data ${join(dir, "wrong")} ${args} 2>&1`);
+  live("no such interface", () => expect(run("-i nothing").stdout).toMatch(/there is no interface nothing; there are lo, vb, any/));
+  live("no interface named", () => expect(run("").stdout).toMatch(/name an interface with -i; there are/));
+  live("an interface that is down", () => {
+    sh(`ip -n ${B} link add dm0 type dummy 2>/dev/null || ip -n ${B} link set lo down`);
+    const name = sh(`ip -n ${B} link show dm0`).status === 0 ? "dm0" : "lo";
+    expect(run(`-i ${name}`).stdout).toMatch(new RegExp(`${name} is down; ip link set ${name} up`));
+  });
+  live("a filter that does not compile", () => expect(run("-i vb --filter 'tcp prot 80'").stdout).toMatch(/filter "tcp prot 80".*syntax/));
+  live("a program that the kernel would refuse", () =>
+    expect(run("-i vb --filter '{ 0x28, 0, 0, 12 }'").stdout).toMatch(/breaks a rule of the kernel at instruction 0/),
+  );
+  live("not permitted", () => {
+    const r = run("-i vb", "setpriv --inh-caps=-all --bounding-set=-all");
+    expect(r.stdout).toMatch(/capturing is not permitted; run as root, or once: sudo setcap cap_net_raw,cap_net_admin=ep/);
+  });
+  live("a rotation that is none", () => expect(run("-i vb --rotate often").stdout).toMatch(/--rotate takes a time \(60s\), a size/));
+});
+test("the program of the original design is explained and verified as it stands", () => {
+  const example = join(root, "..", "shared", "filters", "example.dd");
+  const given = existsSync(example) ? `@${example}` : "ip and tcp and not port 22";
+  const r = sh(`${threatflow} filter explain '${given}'`);
+  expect(r.stdout).toMatch(/ethertype == IPv4/);
+  expect(r.stdout).toMatch(/port == 22/);
+  expect(r.stdout).toMatch(/verdicts: drop, keep 262144 bytes/);
+  expect(sh(`${threatflow} filter verify '${given}'`).stdout).toMatch(/the kernel takes it/);
+});

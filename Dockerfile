@@ -6,9 +6,10 @@ COPY package.json package-lock.json tsconfig.json ./
 RUN npm install --no-audit --no-fund
 COPY native native
 COPY src src
+COPY ui ui
 RUN cmake -S native -B build/native -DCMAKE_BUILD_TYPE=Release -DNODE_INCLUDE=/usr/local/include/node -DNAPI_INCLUDE=/src/node_modules/node-addon-api \
  && cmake --build build/native -j"$(nproc)" --target threatflow \
- && node_modules/.bin/tsc -p tsconfig.json && npm prune --omit=dev
+ && node_modules/.bin/tsc -p tsconfig.json && node_modules/.bin/tsc -p ui/tsconfig.json && npm prune --omit=dev
 
 FROM node:24-bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libpcap0.8 tini && rm -rf /var/lib/apt/lists/* \
@@ -19,6 +20,7 @@ COPY --from=build /src/dist dist
 COPY --from=build /src/build/native/threatflow.node build/native/threatflow.node
 COPY package.json ./
 COPY bin bin
+COPY ui ui
 ENV THREATFLOW_DATA=/var/lib/threatflow
 VOLUME /var/lib/threatflow
 USER threatflow

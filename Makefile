@@ -32,16 +32,16 @@ build/native/threatflow.node: $(NATIVE) node_modules/.installed
 	@touch $@
 
 dist: dist/.built
-SOURCES := $(shell find src -type f)
+SOURCES := $(shell find src ui/src -type f)
 dist/.built: $(SOURCES) tsconfig.json node_modules/.installed
-	@rm -rf dist && node_modules/.bin/tsc -p tsconfig.json
+	@rm -rf dist && node_modules/.bin/tsc -p tsconfig.json && node_modules/.bin/tsc -p ui/tsconfig.json
 	@touch $@
 
 demo: build
 	@bash scripts/demo.sh
 
 lint: build
-	@node_modules/.bin/biome check src test scripts
+	@node_modules/.bin/biome check src test scripts ui
 	@node_modules/.bin/tsc --noEmit -p tsconfig.test.json
 	@$(NODE) scripts/check-imports.ts
 native-test: .cache/system-test build

@@ -17,7 +17,8 @@ const MAY: Record<string, readonly string[]> = {
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
   replay: ["ingest", "jobs", "records", "search", "sinks"],
   online: ["engine", "flows", "pipeline", "records", "sinks"],
-  cli: ["catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
+  api: ["catalog", "ingest", "jobs", "records", "search", "settings", "sinks"],
+  cli: ["api", "catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");
 const problems: string[] = [];

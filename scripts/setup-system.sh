@@ -7,7 +7,7 @@ want() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 case ${1:-build} in
   build) want g++ g++; want cmake cmake; want make make; [ -e /usr/include/pcap/pcap.h ] || missing+=(libpcap-dev) ;;
   test) want tshark tshark; want tcpdump tcpdump; want clang clang; want clang-format clang-format
-        want redis-server redis-server; want tcpreplay tcpreplay; want ip iproute2; want ping iputils-ping; want curl curl; want mvn maven
+        want redis-server redis-server; want chromium chromium; want tcpreplay tcpreplay; want ip iproute2; want ping iputils-ping; want curl curl; want mvn maven
         newest_jdk() { for d in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/*; do [ -x "$d/bin/javac" ] && "$d/bin/javac" -version 2>&1 | grep -qE ' (2[1-9]|[3-9][0-9])' && return; done; return 1; }
         newest_jdk || missing+=(JDK)
         ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 || missing+=("libclang-rt-14-dev") ;;

@@ -15,7 +15,7 @@ count() { passed=$((passed + ${1:-0})); failed=$((failed + ${2:-0})); }
 whole() { if [ "$result" = ok ]; then count 1 0; else count 0 1; fi; }
 
 step build make --no-print-directory build; whole
-step lint biome check src test scripts; whole
+step lint biome check src test scripts ui; whole
 step types tsc --noEmit -p tsconfig.test.json; whole
 step imports node scripts/check-imports.ts; whole
 step native bash scripts/native-test.sh

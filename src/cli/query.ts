@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { ThreatflowError } from "../errors.js";
 import { DATASETS, fieldOf } from "../records/fields.js";
+import { cell, csvLine } from "../search/csv.js";
+import { fieldValue } from "../search/field-value.js";
 import type { Question, Search } from "../search/search.js";
 import { openPlace, type Place } from "./place.js";
 import { bold, number, table } from "./text.js";
@@ -158,31 +160,10 @@ async function records(search: Search, q: Question, f: Flags): Promise<void> {
   const seen = new Set(rows.map((r) => String(fieldValue(r, "event.dataset"))));
   const columns = fields ?? (q.datasets.length === 1 ? COLUMNS[q.datasets[0]] : seen.size === 1 ? COLUMNS[[...seen][0]] : MIXED);
   const cells = rows.map((r) => columns.map((n) => cell(fieldValue(r, n))));
-  if (format === "csv") process.stdout.write([columns, ...cells].map((r) => `${r.map(csvCell).join(",")}\r\n`).join(""));
+  if (format === "csv") process.stdout.write([columns, ...cells].map(csvLine).join(""));
   else if (rows.length === 0) process.stderr.write("no record matches\n");
   else {
     process.stdout.write(`${table(columns, cells)}\n`);
     if (rows.length === q.limit) process.stdout.write(bold(`(the first ${number(rows.length)}; --limit shows more)\n`));
   }
-}
-
-export function fieldValue(r: unknown, name: string): unknown {
-  let at: unknown = r;
-  const parts = name.split(".");
-  for (let i = 0; i < parts.length; i++) {
-    if (Array.isArray(at)) return at.map((x) => fieldValue(x, parts.slice(i).join(".")));
-    if (typeof at !== "object" || at === null) return undefined;
-    const o = at as Record<string, unknown>;
-    const rest = parts.slice(i).join(".");
-    if (Object.hasOwn(o, rest)) return o[rest];
-    at = o[parts[i]];
-  }
-  return at;
-}
-const cell = (v: unknown): string =>
-  v === undefined || v === null ? "" : Array.isArray(v) ? v.map(cell).join(" ") : typeof v === "object" ? JSON.stringify(v) : String(v);
-/** RFC 4180; a cell that a spreadsheet would run as a formula gets an apostrophe. */
-function csvCell(s: string): string {
-  const text = /^[=+\-@\t\r]/.test(s) && !/^-?\d+(\.\d+)?$/.test(s) ? `'${s}` : s;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

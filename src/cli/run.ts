@@ -14,6 +14,7 @@ import { jobCommands } from "./jobs.js";
 import { globalFlags } from "./place.js";
 import { queryCommand } from "./query.js";
 import { replayCommand } from "./replay.js";
+import { serveCommand } from "./serve.js";
 import { workerCommand } from "./worker.js";
 
 export async function run(args: string[]): Promise<number> {
@@ -45,6 +46,7 @@ export async function run(args: string[]): Promise<number> {
   replayCommand(program, (s) => {
     status = Math.max(status, s);
   });
+  serveCommand(program);
   workerCommand(program);
   jobCommands(program);
   doctorCommand(program, (s) => {

@@ -6,7 +6,7 @@ import { quoteName, quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { openDuck } from "./duck.js";
 import { parseQuery } from "./kql.js";
-import { countable, type Question, type Search, sortable, type TopValue } from "./search.js";
+import { countable, type Histogram, intervalFor, type Link, type Question, type Search, sortable, type TopValue } from "./search.js";
 import { orderColumn, whereOf } from "./sql.js";
 
 const ORDER = '"@timestamp", "threatflow.packet", "event.id"';
@@ -87,5 +87,33 @@ class DuckSearch implements Search {
     const limit = Number.isFinite(q.limit) ? `LIMIT ${q.limit}` : "";
     const reader = await this.connection.runAndReadAll(`SELECT v::VARCHAR, n FROM (${sql}) ORDER BY n DESC, o ${limit}`);
     return reader.getRows().map((r) => ({ value: String(r[0]), count: Number(r[1]) }));
+  }
+
+  async histogram(q: Question, most: number): Promise<Histogram> {
+    const source = await this.source(q);
+    if (!source) return { interval_ms: 0, buckets: [] };
+    const [[first, last]] = (
+      await this.connection.runAndReadAll(
+        `SELECT epoch_ms(min("@timestamp")::TIMESTAMP), epoch_ms(max("@timestamp")::TIMESTAMP) ${source.sql}`,
+      )
+    ).getRows();
+    if (first === null) return { interval_ms: 0, buckets: [] };
+    const interval = intervalFor(Number(last) - Number(first), most);
+    const reader = await this.connection.runAndReadAll(
+      `SELECT b, count(*) FROM (SELECT (epoch_ms("@timestamp"::TIMESTAMP) // ${interval}) * ${interval} AS b ${source.sql}) GROUP BY b ORDER BY b`,
+    );
+    return { interval_ms: interval, buckets: reader.getRows().map((r) => [Number(r[0]), Number(r[1])]) };
+  }
+
+  async links(q: Question): Promise<Link[]> {
+    const source = await this.source({ ...q, datasets: ["flow"] });
+    if (!source?.columns.has("source.ip")) return [];
+    const reader = await this.connection.runAndReadAll(
+      `SELECT s, d, count(*), sum(p), sum(b) AS bytes FROM (SELECT "source.ip" AS s, "destination.ip" AS d, "network.packets" AS p, "network.bytes" AS b ${source.sql})
+       WHERE s IS NOT NULL AND d IS NOT NULL GROUP BY s, d ORDER BY bytes DESC, s, d LIMIT ${q.limit}`,
+    );
+    return reader
+      .getRows()
+      .map((r) => ({ source: String(r[0]), destination: String(r[1]), flows: Number(r[2]), packets: Number(r[3]), bytes: Number(r[4]) }));
   }
 }

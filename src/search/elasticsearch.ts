@@ -5,7 +5,7 @@ import { type Elastic, elasticError, rawRequest } from "./elastic.js";
 import { predicate } from "./evaluate.js";
 import { parseQuery, type Query } from "./kql.js";
 import { items, member, members } from "./raw-json.js";
-import { countable, type Question, type Search, sortable, type TopValue } from "./search.js";
+import { countable, type Histogram, intervalFor, type Link, type Question, type Search, sortable, type TopValue } from "./search.js";
 
 /** Documents in one answer, and how long a point in time lives between two of them. */
 const PAGE = 1000;
@@ -130,6 +130,67 @@ class ElasticSearch implements Search {
     const buckets =
       (answer.aggregations?.top as { buckets: { key: unknown; key_as_string?: string; doc_count: number }[] } | undefined)?.buckets ?? [];
     return buckets.slice(0, q.limit).map((b) => ({ value: String(b.key_as_string ?? b.key), count: b.doc_count }));
+  }
+
+  async histogram(q: Question, most: number): Promise<Histogram> {
+    const { query } = this.asked(q);
+    const ends = await this.ask(() =>
+      this.e.client.search({
+        index: this.aliases(q),
+        ignore_unavailable: true,
+        size: 0,
+        query,
+        aggs: { first: { min: { field: "@timestamp" } }, last: { max: { field: "@timestamp" } } },
+      }),
+    );
+    const value = (name: string): number | null => (ends.aggregations?.[name] as { value: number | null } | undefined)?.value ?? null;
+    const first = value("first");
+    const last = value("last");
+    if (first === null || last === null) return { interval_ms: 0, buckets: [] };
+    const interval = intervalFor(Math.floor(last) - Math.floor(first), most);
+    const answer = await this.ask(() =>
+      this.e.client.search({
+        index: this.aliases(q),
+        ignore_unavailable: true,
+        size: 0,
+        query,
+        aggs: { time: { date_histogram: { field: "@timestamp", fixed_interval: `${interval}ms`, min_doc_count: 1 } } },
+      }),
+    );
+    const buckets = (answer.aggregations?.time as { buckets: { key: number; doc_count: number }[] } | undefined)?.buckets ?? [];
+    return { interval_ms: interval, buckets: buckets.map((b) => [b.key, b.doc_count]) };
+  }
+
+  async links(q: Question): Promise<Link[]> {
+    const { query } = this.asked(q);
+    const answer = await this.ask(() =>
+      this.e.client.search({
+        index: this.aliases({ ...q, datasets: ["flow"] }),
+        ignore_unavailable: true,
+        size: 0,
+        query,
+        aggs: {
+          links: {
+            multi_terms: {
+              terms: [{ field: "source.ip" }, { field: "destination.ip" }],
+              size: Math.min(q.limit, MAX_TOP),
+              shard_size: MAX_TOP,
+              order: { bytes: "desc" },
+            },
+            aggs: { bytes: { sum: { field: "network.bytes" } }, packets: { sum: { field: "network.packets" } } },
+          },
+        },
+      }),
+    );
+    type Bucket = { key: [string, string]; doc_count: number; bytes: { value: number }; packets: { value: number } };
+    const buckets = (answer.aggregations?.links as { buckets: Bucket[] } | undefined)?.buckets ?? [];
+    return buckets.map((b) => ({
+      source: b.key[0],
+      destination: b.key[1],
+      flows: b.doc_count,
+      packets: b.packets.value,
+      bytes: b.bytes.value,
+    }));
   }
 }
 

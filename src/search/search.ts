@@ -17,14 +17,36 @@ export interface TopValue {
   value: string;
   count: number;
 }
+export interface Histogram {
+  interval_ms: number;
+  /** Start of each bucket that has records, ms since 1970, and how many. */
+  buckets: [number, number][];
+}
+export interface Link {
+  source: string;
+  destination: string;
+  flows: number;
+  packets: number;
+  bytes: number;
+}
 export interface Search {
   count(q: Question): Promise<number>;
   /** Records as the JSON lines they were written as. */
   records(q: Question): AsyncIterable<string>;
   /** The most frequent values of a field, each counted once a record; ties by value. */
   top(q: Question, field: string): Promise<TopValue[]>;
+  /** Records over time, in at most `most` buckets (by @timestamp). */
+  histogram(q: Question, most: number): Promise<Histogram>;
+  /** Who talked to whom, by bytes; asked of flow records only. */
+  links(q: Question): Promise<Link[]>;
   close(): void;
 }
+const INTERVALS_MS = [
+  1, 10, 100, 1000, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000, 21600000, 86400000, 604800000, 2592000000,
+];
+/** The shortest interval that cuts a span into at most so many buckets. */
+export const intervalFor = (spanMs: number, most: number): number =>
+  INTERVALS_MS.find((i) => spanMs / i + 1 <= most) ?? Math.ceil(spanMs / most / 2592000000) * 2592000000;
 
 function plain(name: string): Field {
   const t = target(name);

@@ -1,0 +1,27 @@
+/** What the server asks of the rest: captures, records and imports, on this machine or in a cluster. */
+import type { CaptureEntry, Catalog } from "../catalog/catalog.js";
+import type { Progress } from "../jobs/summary.js";
+import type { Search } from "../search/search.js";
+
+export interface Added {
+  entry: CaptureEntry;
+  /** Was there before. */
+  known: boolean;
+}
+export interface Backend {
+  readonly catalog: Catalog;
+  readonly search: Search;
+  /** Folder for short-lived files. */
+  readonly workDir: string;
+  /** Takes a capture's bytes as they come and queues its import. Throws NOT_A_CAPTURE, EMPTY_FILE, QUOTA, DISK_FULL, ALREADY_IMPORTED_OTHERWISE. */
+  add(name: string, input: AsyncIterable<Buffer>, key: string, force: boolean): Promise<Added>;
+  /** A file with the original bytes. Throws NO_EVIDENCE. */
+  evidence(entry: CaptureEntry): Promise<string>;
+  remove(id: string): Promise<void>;
+  /** Does a capture again, with these options. */
+  again(entry: CaptureEntry, key: string): Promise<CaptureEntry>;
+  progress(entry: CaptureEntry): Promise<Progress | undefined>;
+  /** Calls back with the id of a capture that changed, until the returned function is called. */
+  watch(changed: (id: string) => void): () => void;
+  close(): Promise<void>;
+}

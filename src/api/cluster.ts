@@ -1,0 +1,63 @@
+/** The backend of a cluster: imports go to workers, records and catalogue are Elasticsearch's. */
+import { join } from "node:path";
+import { checkedInput } from "../ingest/checked-input.js";
+import { openCluster } from "../jobs/cluster.js";
+import { UNFINISHED } from "../jobs/embedded.js";
+import { deleteCapture, enqueue, progressOf, submit } from "../jobs/submit.js";
+import { elasticSearch } from "../search/elasticsearch.js";
+import type { Settings } from "../settings.js";
+import type { Backend } from "./backend.js";
+
+const SHARDS = 16;
+const WINDOW = 1 << 20;
+/** Time between two looks at what changed, ms. */
+const LOOK_MS = 700;
+
+export async function clusterBackend(s: Settings): Promise<Backend> {
+  const c = await openCluster(s);
+  return {
+    catalog: c.catalog,
+    search: elasticSearch(c.elastic),
+    workDir: join(s.data as string, ".tmp"),
+    async add(name, input, key, force) {
+      const { entry, already } = await submit(c, {
+        name,
+        input: checkedInput(name, input, Infinity),
+        key,
+        shards: SHARDS,
+        windowBytes: WINDOW,
+        force,
+      });
+      return { entry, known: already };
+    },
+    evidence: (entry) => c.store.fetch(entry.id, "capture"),
+    async remove(id) {
+      await deleteCapture(c, id);
+    },
+    async again(entry, key) {
+      const next = await c.catalog.update(entry.id, (e) => ({
+        ...e,
+        key,
+        status: "queued",
+        error: undefined,
+        generation: Math.max(Date.now(), e.generation + 1),
+        replaces: true,
+        queued: new Date().toISOString(),
+      }));
+      if (next) await enqueue(c, next, SHARDS, WINDOW);
+      return next ?? entry;
+    },
+    progress: async (entry) => (UNFINISHED.includes(entry.status) ? progressOf(c, entry) : undefined),
+    watch(changed) {
+      let seen = new Map<string, string>();
+      const timer = setInterval(async () => {
+        const now = new Map((await c.catalog.list().catch(() => [])).map((e) => [e.id, `${e.status} ${e.generation}`]));
+        for (const [id, state] of now) if (seen.size && seen.get(id) !== state) changed(id);
+        for (const id of seen.keys()) if (!now.has(id)) changed(id);
+        seen = now;
+      }, LOOK_MS);
+      return () => clearInterval(timer);
+    },
+    close: () => c.close(),
+  };
+}

@@ -1,0 +1,55 @@
+/** `threatflow serve`: the API and the page. */
+import type { Command } from "commander";
+import { ThreatflowError } from "../errors.js";
+import { isDistributed } from "../settings.js";
+import { settings } from "./place.js";
+
+interface Flags {
+  port: string;
+  host: string;
+  data?: string;
+}
+const LOOPBACK = ["127.0.0.1", "::1", "localhost"];
+
+export function serveCommand(program: Command): void {
+  program
+    .command("serve")
+    .description("upload captures, watch them being analysed, look into them: an HTTP API and a page")
+    .option("--port <n>", "port (0: a free one)", "8470")
+    .option("--host <address>", "address to listen on; beyond this machine THREATFLOW_TOKEN must be set", "127.0.0.1")
+    .option("--data <dir>", "data folder")
+    .action(async (f: Flags) => {
+      const s = settings(f.data);
+      const port = Number(f.port);
+      if (!Number.isInteger(port) || port < 0 || port > 65535)
+        throw new ThreatflowError("USAGE", `--port takes a number to 65535, not ${JSON.stringify(f.port)}`);
+      const token = LOOPBACK.includes(f.host) ? undefined : process.env.THREATFLOW_TOKEN;
+      if (!LOOPBACK.includes(f.host) && !token)
+        throw new ThreatflowError(
+          "USAGE",
+          `listening on ${f.host} lets everybody in who reaches it`,
+          "set THREATFLOW_TOKEN; clients then send authorization: Bearer TOKEN",
+        );
+      const backend = isDistributed(s)
+        ? await (await import("../api/cluster.js")).clusterBackend(s)
+        : await (await import("../api/embedded.js")).embeddedBackend(s.data as string);
+      const { createServer } = await import("../api/server.js");
+      const app = await createServer({ backend, token });
+      try {
+        await app.listen({ port, host: f.host });
+      } catch (error) {
+        await backend.close();
+        const e = error as NodeJS.ErrnoException;
+        if (e.code === "EADDRINUSE" || e.code === "EACCES" || e.code === "EADDRNOTAVAIL")
+          throw new ThreatflowError("USAGE", `${f.host}:${port} cannot be listened on: ${e.code}`, "choose another --port or --host");
+        throw error;
+      }
+      const at = app.server.address() as { port: number };
+      process.stderr.write(`threatflow: http://${f.host.includes(":") ? `[${f.host}]` : f.host}:${at.port}/\n`);
+      await new Promise<void>((resolve) => {
+        for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+      });
+      await app.close();
+      await backend.close();
+    });
+}

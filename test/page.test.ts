@@ -1,0 +1,298 @@
+/** The server and its page as an analyst meets them: in a real browser, on one machine and in a cluster. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { fixture, type TestCluster, testCluster, threatflow } from "./support/cluster.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const MIXED = fixture("mixed/everything.pcap");
+
+async function serve(dir: string, env: Record<string, string | undefined>): Promise<{ url: string; child: ChildProcess }> {
+  const child = spawn(threatflow, ["serve", "--port", "0", "--data", dir], { env, stdio: ["ignore", "ignore", "pipe"] });
+  let text = "";
+  return new Promise((resolve, reject) => {
+    child.stderr.on("data", (b) => {
+      text += b;
+      const url = /threatflow: (http:\S+)\//.exec(text)?.[1];
+      if (url) resolve({ url, child });
+    });
+    child.on("exit", () => reject(new Error(text)));
+  });
+}
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.on("exit", () => resolve());
+    child.kill("SIGTERM");
+  });
+const put = async (url: string, name: string, bytes: Buffer): Promise<any> => {
+  const r = await fetch(`${url}/api/captures/${name}`, { method: "PUT", body: new Uint8Array(bytes) });
+  return { status: r.status, ...((await r.json()) as object) };
+};
+async function done(url: string, id: string): Promise<any> {
+  for (let i = 0; i < 200; i++) {
+    const c = (await (await fetch(`${url}/api/captures/${id}`)).json()) as any;
+    if (["done", "failed", "cancelled"].includes(c.status)) return c;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${id} is not done`);
+}
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+});
+afterAll(() => browser.close());
+
+describe.each(["one machine", "cluster"])("%s", (where) => {
+  let dir: string;
+  let url: string;
+  let child: ChildProcess;
+  let cluster: TestCluster | undefined;
+  const problems: string[] = [];
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), "threatflow-page-"));
+    if (where === "cluster") {
+      cluster = await testCluster();
+      await cluster.worker(2);
+      ({ url, child } = await serve(join(cluster.dir, "data"), cluster.env));
+    } else ({ url, child } = await serve(dir, { ...process.env, REDIS_URL: undefined, ELASTICSEARCH_URL: undefined }));
+  });
+  afterAll(async () => {
+    await ended(child);
+    await cluster?.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, acceptDownloads: true });
+    page.on("console", (m) => m.type() === "error" && problems.push(m.text()));
+    page.on("pageerror", (e) => problems.push(e.message));
+    page.on("request", (r) => !r.url().startsWith(url) && !r.url().startsWith("data:") && problems.push(`a request leaves: ${r.url()}`));
+    page.on("dialog", (d) => void d.accept());
+    await page.goto(url);
+    return page;
+  }
+  async function accessible(page: Page): Promise<void> {
+    // The page allows no script but its own: axe is put in as the developer tools do.
+    await page.evaluate(AXE);
+    const found = await page.evaluate(async () => {
+      const r = await (globalThis as any).axe.run();
+      return r.violations
+        .filter((v: any) => ["serious", "critical"].includes(v.impact))
+        .map((v: any) => `${v.id}: ${v.nodes[0].html.slice(0, 200)}`);
+    });
+    expect(found).toEqual([]);
+  }
+
+  test("upload, overview, brush, search, flow, stream, packets, topology, delete", async () => {
+    const page = await open();
+    await page.setInputFiles("#files", MIXED);
+    const card = page.locator('article[data-status="done"]');
+    await card.waitFor({ timeout: 20000 });
+    expect(await card.textContent()).toContain("288 packets = 288 decoded + 0 filtered + 0 undecodable + 0 duplicate");
+    await accessible(page);
+    await card.locator("h2 a").click();
+    await page.locator('[data-field="network.protocol"]').waitFor();
+    expect(await page.locator('[data-field="network.protocol"] li').first().textContent()).toBe("dns12");
+    await page.locator('[data-field="ssh.client.version"]').waitFor();
+    await accessible(page);
+    // The brush: the right half, which every list follows.
+    const box = (await page.locator("#timeline").boundingBox()) as { x: number; y: number; width: number };
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 1, box.y + 40, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/since=/);
+    await page.locator('[data-field="url.domain"]').waitFor();
+    await expect(page.locator('[data-field="dns.question.name"]').count()).resolves.toBe(0);
+    // Each number is a link to its records.
+    await page.locator('[data-field="http.response.status_code"] a', { hasText: "404" }).click();
+    await page.locator("tbody tr").first().waitFor();
+    expect(await page.locator("#count").textContent()).toBe("2 records");
+    await page.fill("#q", "http.response.status_code: (404");
+    await page.keyboard.press("Enter");
+    await page.locator("#count.bad").waitFor();
+    expect(await page.locator("#count").textContent()).toMatch(/a parenthesis that is not closed at character 28/);
+    await page.fill("#q", "http.request.method: POST");
+    await page.keyboard.press("Enter");
+    await page.locator("tbody tr").first().waitFor();
+    await accessible(page);
+    await page.locator("tbody tr").first().press("Enter");
+    await page.locator("#detail a", { hasText: "Its flow" }).click();
+    await page.locator("#streams .piece").first().waitFor();
+    expect(await page.locator("#streams").textContent()).toMatch(/POST \/post HTTP\/1\.1/);
+    await page.locator("#streams button").click();
+    expect(await page.locator("#streams pre").first().textContent()).toMatch(/^000000 {2}50 4f 53 54/);
+    await accessible(page);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#pcap")]);
+    const saved = join(dir, "flow.pcap");
+    await download.saveAs(saved);
+    expect(spawnSync("tshark", ["-r", saved, "-Y", "http.request.method == POST"], { encoding: "utf8" }).stdout).toMatch(/POST \/post/);
+    await page.goto(`${url}/#/topology`);
+    await page.locator("#map").waitFor();
+    expect(await page.locator("#node").textContent()).toMatch(/4 hosts, 3 links/);
+    await page.fill('input[aria-label="find an address"]', "198.51.100.2");
+    expect(await page.locator("#node").textContent()).toMatch(/198\.51\.100\.2: .*its records/);
+    await accessible(page);
+    await page.goto(`${url}/#/`);
+    await page.locator("article button").click();
+    await page.locator("article").waitFor({ state: "detached" });
+    await page.close();
+    expect(problems.filter((p) => !/status of 400/.test(p))).toEqual([]);
+  }, 90000);
+
+  test("the contract: curl -T, status, records, flow pcap, healthz", async () => {
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    const r = spawnSync("curl", ["-s", "-T", MIXED, `${url}/api/captures/f.pcap`], { encoding: "utf8" });
+    const { id } = JSON.parse(r.stdout);
+    const c = await done(url, id);
+    expect(c).toMatchObject({ id, status: "done", progress: 1, accounting: { read: 288, decoded: 288 } });
+    const found = (await (
+      await fetch(`${url}/api/records?q=${encodeURIComponent("dns.response_code: NXDOMAIN")}&dataset=dns&capture=${id}&size=5`)
+    ).json()) as any;
+    expect(found.total).toBe(1);
+    expect(found.records[0].dns.question.name).toBe("none.example");
+    const pcap = Buffer.from(await (await fetch(`${url}/api/flows/${found.records[0].flow.id}.pcap`)).arrayBuffer());
+    expect(pcap.readUInt32LE(0)).toBe(0xa1b2c3d4);
+    expect((await put(url, "again.pcap", readFileSync(MIXED))).status).toBe(200);
+    expect((await put(url, "x.pcap.gz", gzipSync(readFileSync(fixture("ssh/login.pcap"))))).status).toBe(201);
+    const api = (await (await fetch(`${url}/api/openapi.json`)).json()) as any;
+    expect(api.openapi).toBe("3.1.0");
+    expect(Object.keys(api.paths)).toEqual(expect.arrayContaining(["/api/captures/{id}", "/api/records", "/api/flows/{id}"]));
+  });
+
+  test("what is wrong is refused in words; names reach no path; other sites are kept out", async () => {
+    expect(await put(url, "notes.txt", Buffer.from("hello, hello"))).toMatchObject({ status: 415, error: { code: "NOT_A_CAPTURE" } });
+    expect(await put(url, "empty.pcap", Buffer.alloc(0))).toMatchObject({ status: 415 });
+    const traversal = await put(url, encodeURIComponent("../../../../tmp/evil.pcap"), readFileSync(fixture("arp/who-has.pcap")));
+    expect(traversal).toMatchObject({ status: 201, name: "evil.pcap" });
+    for (const [path, status] of [
+      ["/api/records?q=(", 400],
+      [`/api/records?q=${"a".repeat(30000)}`, 400],
+      ["/api/records?dataset=nothing", 400],
+      ["/api/captures/ffffffff", 404],
+      ["/api/flows/ffffffff", 404],
+      ["/api/flows/..%2f..%2fetc%2fpasswd", 404],
+      ["/ui/..%2fpackage.json", 404],
+      ["/api/nothing", 404],
+    ] as const) {
+      const r = await fetch(`${url}${path}`);
+      expect([path.slice(0, 60), r.status]).toEqual([path.slice(0, 60), status]);
+      expect(((await r.json()) as any).error.message).toBeTruthy();
+    }
+    expect((await fetch(`${url}/api/captures/ffffffff`, { method: "DELETE", headers: { origin: "http://evil.test" } })).status).toBe(403);
+    expect((await fetch(`${url}/api/captures/x`, { method: "POST", headers: { "sec-fetch-site": "cross-site" }, body: "x" })).status).toBe(
+      403,
+    );
+    const rebound = spawnSync("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Host: evil.test", `${url}/api/captures`], {
+      encoding: "utf8",
+    });
+    expect(rebound.stdout).toBe("403");
+  });
+
+  test("what a packet says is text, on the page and in CSV", async () => {
+    const evil = `<img src=x onerror=document.title='owned'>`;
+    const payload = Buffer.from(`GET /${encodeURI("=cmd()")} HTTP/1.1\r\nHost: ${evil}\r\nUser-Agent: =1+1\x1b[31m${evil}\r\n\r\n`);
+    writeFileSync(join(dir, "evil.pcap"), oneTcpRequest(payload));
+    const { id } = await put(url, `${encodeURIComponent(evil)}.pcap`, readFileSync(join(dir, "evil.pcap")));
+    await done(url, id);
+    const page = await open();
+    for (const hash of ["#/", `#/capture/${id}`, `#/records?capture=${id}&dataset=http`]) {
+      await page.goto(`${url}/${hash}`);
+      await page.waitForTimeout(700);
+      expect(await page.title()).toBe("Threat Flow Analyzer");
+      expect(await page.locator("main img").count()).toBe(0);
+    }
+    expect(await page.locator("tbody").textContent()).toContain("\\u001b[31m<img");
+    await page.close();
+    const csv = await (await fetch(`${url}/api/export?format=csv&capture=${id}&dataset=http&fields=user_agent.original`)).text();
+    expect(csv.split("\r\n")[1]).toMatch(/^"?'=1\+1/);
+  }, 30000);
+});
+
+/** A capture of a handshake and one request. */
+function oneTcpRequest(payload: Buffer): Buffer {
+  const out = [Buffer.from("d4c3b2a1020004000000000000000000ffff000001000000", "hex")];
+  const add = (fromClient: boolean, flags: number, seq: number, ack: number, data: Buffer): void => {
+    const f = Buffer.alloc(54 + data.length);
+    f.writeUInt16BE(0x0800, 12);
+    f[14] = 0x45;
+    f.writeUInt16BE(40 + data.length, 16);
+    f[22] = 64;
+    f[23] = 6;
+    Buffer.from(fromClient ? [10, 1, 1, 1, 10, 1, 1, 2] : [10, 1, 1, 2, 10, 1, 1, 1]).copy(f, 26);
+    f.writeUInt16BE(fromClient ? 40000 : 80, 34);
+    f.writeUInt16BE(fromClient ? 80 : 40000, 36);
+    f.writeUInt32BE(seq, 38);
+    f.writeUInt32BE(ack, 42);
+    f[46] = 0x50;
+    f[47] = flags;
+    f.writeUInt16BE(65535, 48);
+    data.copy(f, 54);
+    const h = Buffer.alloc(16);
+    h.writeUInt32LE(1_700_000_000 + out.length, 0);
+    h.writeUInt32LE(f.length, 8);
+    h.writeUInt32LE(f.length, 12);
+    out.push(h, f);
+  };
+  const none = Buffer.alloc(0);
+  add(true, 2, 100, 0, none);
+  add(false, 18, 500, 101, none);
+  add(true, 16, 101, 501, none);
+  add(true, 24, 101, 501, payload);
+  add(true, 17, 101 + payload.length, 501, none);
+  return Buffer.concat(out);
+}
+
+test("an import that the server was stopped in goes on when it starts again; a second server on the folder says so", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "threatflow-page-"));
+  const env = { ...process.env, REDIS_URL: undefined, ELASTICSEARCH_URL: undefined };
+  try {
+    const first = await serve(dir, env);
+    const second = spawnSync(threatflow, ["serve", "--port", "0", "--data", dir], { env: env as never, encoding: "utf8" });
+    expect(second.status).toBe(1);
+    expect(second.stderr).toMatch(/another server \(process \d+\) works in/);
+    const { id } = await put(first.url, "x.pcap", readFileSync(MIXED));
+    first.child.kill("SIGKILL");
+    await new Promise((resolve) => first.child.on("exit", resolve));
+    const again = await serve(dir, env);
+    expect(await done(again.url, id)).toMatchObject({ status: "done", accounting: { read: 288 } });
+    const total = (await (await fetch(`${again.url}/api/records?capture=${id}&size=0`)).json()) as any;
+    expect(total.total).toBe(113);
+    await ended(again.child);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+test("beyond this machine only with a token", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "threatflow-page-"));
+  const env: Record<string, string | undefined> = {
+    ...process.env,
+    REDIS_URL: undefined,
+    ELASTICSEARCH_URL: undefined,
+    THREATFLOW_TOKEN: undefined,
+  };
+  const refused = spawnSync(threatflow, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", dir], {
+    env: env as never,
+    encoding: "utf8",
+  });
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toMatch(/set THREATFLOW_TOKEN/);
+  const child = spawn(threatflow, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", dir], {
+    env: { ...env, THREATFLOW_TOKEN: "s3cret" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const port = await new Promise<string>((resolve) => child.stderr.on("data", (b) => resolve(/:(\d+)\//.exec(String(b))?.[1] ?? "")));
+  const url = `http://127.0.0.1:${port}`;
+  for (const path of ["/", "/api/captures", "/api/records", "/api/events", "/api/flows/ffffffff.pcap", "/ui/main.js"])
+    expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  expect((await fetch(`${url}/api/captures`, { headers: { authorization: "Bearer s3cret" } })).status).toBe(200);
+  await ended(child);
+  rmSync(dir, { recursive: true, force: true });
+});

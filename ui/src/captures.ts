@@ -1,0 +1,108 @@
+/** The captures: drop files, see how far each is, what it came to. */
+import { type Capture, get, send, upload } from "./api.js";
+import { h, note, number, size, time } from "./dom.js";
+
+const WORDS: Record<string, string> = { queued: "waiting for its turn", surveying: "reading", decoding: "decoding", indexing: "writing records", done: "done", failed: "failed", cancelled: "cancelled" };
+
+export async function captures(page: HTMLElement, alive: AbortSignal): Promise<void> {
+  const list = h("div", { id: "captures" });
+  const sending = h("div");
+  const input = h("input", { type: "file", multiple: true, id: "files", onchange: () => take(input.files) });
+  const drop = h(
+    "section",
+    { class: "drop", "aria-label": "Upload" },
+    h("p", {}, h("strong", {}, "Drop captures here"), " (pcap, pcapng, also .gz and .zst), or ", h("label", { for: "files" }, "choose files: "), input),
+    h("p", { class: "soft" }, "or: curl -T capture.pcap ", location.origin, "/api/captures/"),
+  );
+  const take = (files: FileList | null): void => {
+    for (const f of files ?? []) void one(f);
+  };
+  const one = async (f: File): Promise<void> => {
+    const bar = h("progress", { max: 1, value: 0, "aria-label": `upload of ${f.name}` });
+    const line = h("div", { class: "card" }, `sending ${f.name}, ${size(f.size)}`, bar);
+    sending.append(line);
+    try {
+      show(await upload(f, (p) => {
+        bar.value = p;
+      }));
+      line.remove();
+    } catch (error) {
+      line.replaceChildren(h("span", { class: "bad" }, (error as Error).message));
+    }
+  };
+  drop.addEventListener("dragover", (e) => {
+    e.preventDefault();
+    drop.classList.add("over");
+  });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (e) => {
+    e.preventDefault();
+    drop.classList.remove("over");
+    take(e.dataTransfer?.files ?? null);
+  });
+  const cards = new Map<string, HTMLElement>();
+  const show = (c: Capture): void => {
+    const old = cards.get(c.id);
+    if (c.status === "deleted") {
+      old?.remove();
+      cards.delete(c.id);
+      return;
+    }
+    const fresh = card(c);
+    cards.set(c.id, fresh);
+    if (old) old.replaceWith(fresh);
+    else list.prepend(fresh);
+  };
+  page.replaceChildren(h("h1", {}, "Captures"), drop, sending, list);
+  const { captures: all } = await get<{ captures: Capture[] }>("/api/captures");
+  for (const c of all.reverse()) show(c);
+  if (!all.length) list.append(h("p", { class: "soft", id: "none" }, "No capture yet."));
+  const events = new EventSource("/api/events");
+  events.addEventListener("capture", (e) => {
+    document.getElementById("none")?.remove();
+    show(JSON.parse((e as MessageEvent).data));
+  });
+  // Between two steps the share moves on.
+  const timer = setInterval(async () => {
+    for (const e of list.querySelectorAll<HTMLElement>("[data-moving]")) {
+      const c = await get<Capture>(`/api/captures/${e.dataset.moving}`).catch(() => undefined);
+      if (c) show(c);
+    }
+  }, 500);
+  alive.addEventListener("abort", () => {
+    events.close();
+    clearInterval(timer);
+  });
+}
+
+export function accountingText(a: any): string {
+  const lost = Object.entries(a.undecodable as Record<string, number>);
+  const n = lost.reduce((x, [, v]) => x + v, 0);
+  return `${number(a.read)} packets = ${number(a.decoded)} decoded + ${number(a.filtered)} filtered + ${number(n)} undecodable${lost.length ? ` (${lost.map(([k, v]) => `${k} ${number(v)}`).join(", ")})` : ""} + ${number(a.duplicate)} duplicate`;
+}
+
+function card(c: Capture): HTMLElement {
+  const moving = ["queued", "surveying", "decoding", "indexing"].includes(c.status);
+  const s = c.summary;
+  const odd = Object.entries((c.digest?.anomalies ?? {}) as Record<string, number>).sort((a, b) => b[1] - a[1]);
+  return h(
+    "article",
+    { class: "card", "data-id": c.id, "data-status": c.status, "data-moving": moving ? c.id : undefined },
+    h(
+      "div",
+      { class: "row" },
+      h("h2", { class: "grow" }, c.status === "done" ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
+      h("span", { class: c.status === "failed" ? "bad" : "soft" }, WORDS[c.status] ?? c.status),
+      h("span", { class: "soft" }, `${size(c.bytes)}, ${time(c.added).slice(0, 16)}`),
+      h("button", { "aria-label": `delete ${c.name}`, onclick: () => void remove(c) }, "Delete"),
+    ),
+    moving && h("progress", { max: 1, value: c.progress, "aria-label": `${c.name}: ${WORDS[c.status]}` }),
+    c.waiting && h("p", { class: "bad" }, c.waiting),
+    c.error && h("p", { class: "bad" }, `${c.error.message}${c.error.remedy ? `; ${c.error.remedy}` : ""}`),
+    s && c.status === "done" && h("div", {}, h("div", {}, accountingText(s.accounting)), odd.length > 0 && h("div", { class: "soft" }, `stands out: ${odd.slice(0, 5).map(([k, v]) => `${k} ${number(v)}`).join(", ")}`)),
+  );
+}
+async function remove(c: Capture): Promise<void> {
+  if (!confirm(`Delete ${c.name}, its records and its bytes?`)) return;
+  await send("DELETE", `/api/captures/${c.id}`).catch((e: Error) => note(e.message));
+}

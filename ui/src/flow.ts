@@ -1,0 +1,88 @@
+/** One conversation: who and what, both streams in time, its packets, its bytes to take away. */
+import { get } from "./api.js";
+import { h, number, size, time, visible } from "./dom.js";
+import { valueAt } from "./records.js";
+
+const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+function hexDump(b: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < b.length; at += 16) {
+    const row = [...b.subarray(at, at + 16)];
+    lines.push(`${at.toString(16).padStart(6, "0")}  ${row.map((x) => x.toString(16).padStart(2, "0")).join(" ").padEnd(48)} ${row.map((x) => (x >= 32 && x < 127 ? String.fromCharCode(x) : ".")).join("")}`);
+  }
+  return lines.join("\n");
+}
+const text = (b: Uint8Array): string => visible(new TextDecoder("utf-8").decode(b).replaceAll("\r\n", "\n"));
+
+export async function flow(page: HTMLElement, id: string): Promise<void> {
+  const { flow: f, records } = await get(`/api/flows/${id}`);
+  const ends = `${valueAt(f, "source.ip")}${f.source?.port ? `:${f.source.port}` : ""} → ${valueAt(f, "destination.ip")}${f.destination?.port ? `:${f.destination.port}` : ""}`;
+  const facts = [
+    ["protocols", [valueAt(f, "network.transport"), ...(f.threatflow.protocols ?? [])].join(", ")],
+    ["time", `${time(f.event.start)} – ${time(f.event.end)} UTC`],
+    ["packets", `${number(f.source?.packets ?? 0)} → / ← ${number(f.destination?.packets ?? 0)}`],
+    ["bytes", `${size(f.source?.bytes ?? 0)} → / ← ${size(f.destination?.bytes ?? 0)}`],
+    ["ended", valueAt(f, "flow.end_reason")],
+    ["state", valueAt(f, "tcp.state")],
+    ["history", valueAt(f, "tcp.history")],
+    ["odd", valueAt(f, "threatflow.anomalies")],
+    ["community id", valueAt(f, "network.community_id")],
+  ].filter(([, v]) => v);
+  const streams = h("div", { id: "streams" }, h("p", { class: "soft" }, "reading the packets…"));
+  const packets = h("div");
+  page.replaceChildren(
+    h("h1", {}, ends),
+    h("section", { class: "card" }, h("table", {}, h("tbody", {}, ...facts.map(([k, v]) => h("tr", {}, h("th", { scope: "row" }, k), h("td", {}, v))))), h("p", {}, h("a", { href: `/api/flows/${id}.pcap`, download: true, id: "pcap" }, "Download its packets (pcap)"))),
+    records.length > 0 && h("section", { class: "card" }, h("h2", {}, "Records"), ...records.map((r: any) => h("details", {}, h("summary", {}, `${r.event.dataset} · ${time(r["@timestamp"])}`), h("pre", {}, JSON.stringify(r, null, 1))))) || "",
+    streams,
+    packets,
+  );
+  const c = await get(`/api/flows/${id}/content`).catch((e: Error) => e);
+  if (c instanceof Error) {
+    streams.replaceChildren(h("p", { class: "bad" }, c.message));
+    return;
+  }
+  const first = c.packets[0]?.time ?? 0;
+  const draw = (hex: boolean): void => {
+    const other = h("button", { onclick: () => draw(!hex) }, hex ? "as text" : "as bytes");
+    const shown: { side: number; time: number; bytes: Uint8Array[]; missing: number }[] = [];
+    for (const p of c.pieces) {
+      const last = shown.at(-1);
+      if (last && last.side === p.side && !p.missing && !last.missing) last.bytes.push(bytesOf(p.bytes));
+      else shown.push({ side: p.side, time: p.time, bytes: [bytesOf(p.bytes)], missing: p.missing ?? 0 });
+    }
+    streams.replaceChildren(
+      h(
+        "section",
+        { class: "card" },
+        h("div", { class: "row" }, h("h2", { class: "grow" }, "Conversation"), c.cut && h("span", { class: "bad" }, "only the beginning is shown"), other),
+        ...(shown.length ? [] : [h("p", { class: "soft" }, "no payload")]),
+        ...shown.map((s) => {
+          const all = new Uint8Array(s.bytes.reduce((n, b) => n + b.length, 0));
+          let at = 0;
+          for (const b of s.bytes) {
+            all.set(b, at);
+            at += b.length;
+          }
+          return h(
+            "div",
+            { class: s.side ? "piece server" : "piece" },
+            h("div", { class: "soft" }, `${s.side ? "←" : "→"} +${((s.time - first) / 1000).toFixed(6)} s, ${s.missing ? `${number(s.missing)} bytes missing` : `${number(all.length)} bytes`}`),
+            h("pre", {}, hex ? hexDump(all) : text(all)),
+          );
+        }),
+      ),
+    );
+  };
+  draw(false);
+  packets.replaceChildren(
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, `Packets (${number(c.packets.length)})`),
+      ...c.packets.slice(0, 500).map((p: any) =>
+        h("details", {}, h("summary", {}, `${p.number} · +${((p.time - first) / 1000).toFixed(6)} s · ${number(p.length)} bytes`), h("pre", {}, hexDump(Uint8Array.from(p.bytes.match(/../g) ?? [], (x: string) => Number.parseInt(x, 16))))),
+      ),
+    ),
+  );
+}

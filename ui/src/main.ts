@@ -1,0 +1,35 @@
+/** Which page is shown: the part of the address behind #. */
+import { captures } from "./captures.js";
+import { h } from "./dom.js";
+import { filters } from "./filters.js";
+import { flow } from "./flow.js";
+import { overview } from "./overview.js";
+import { records } from "./records.js";
+import { topology } from "./topology.js";
+
+const page = document.getElementById("page") as HTMLElement;
+let alive = new AbortController();
+
+async function show(): Promise<void> {
+  alive.abort();
+  alive = new AbortController();
+  const [path, search = ""] = location.hash.replace(/^#/, "").split("?");
+  const p = new URLSearchParams(search);
+  const parts = path.split("/").filter(Boolean);
+  for (const a of document.querySelectorAll("nav a")) {
+    if (a.getAttribute("href") === `#/${parts[0] ?? ""}`) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
+  }
+  try {
+    if (parts[0] === "capture") await overview(page, parts[1], p);
+    else if (parts[0] === "records") await records(page, p);
+    else if (parts[0] === "flow") await flow(page, parts[1]);
+    else if (parts[0] === "topology") await topology(page, p, alive.signal);
+    else if (parts[0] === "filters") filters(page);
+    else await captures(page, alive.signal);
+  } catch (error) {
+    page.replaceChildren(h("h1", {}, "That did not work"), h("p", { class: "bad" }, (error as Error).message));
+  }
+}
+addEventListener("hashchange", () => void show());
+void show();

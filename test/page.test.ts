@@ -31,7 +31,7 @@ const ended = (child: ChildProcess): Promise<void> =>
   });
 const put = async (url: string, name: string, bytes: Buffer): Promise<any> => {
   const r = await fetch(`${url}/api/captures/${name}`, { method: "PUT", body: new Uint8Array(bytes) });
-  return { status: r.status, ...((await r.json()) as object) };
+  return { ...((await r.json()) as object), code: r.status };
 };
 async function done(url: string, id: string): Promise<any> {
   for (let i = 0; i < 200; i++) {
@@ -108,8 +108,8 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.mouse.move(box.x + box.width - 1, box.y + 40, { steps: 4 });
     await page.mouse.up();
     await page.waitForURL(/since=/);
+    await page.locator('[data-field="dns.question.name"]').waitFor({ state: "detached" });
     await page.locator('[data-field="url.domain"]').waitFor();
-    await expect(page.locator('[data-field="dns.question.name"]').count()).resolves.toBe(0);
     // Each number is a link to its records.
     await page.locator('[data-field="http.response.status_code"] a', { hasText: "404" }).click();
     await page.locator("tbody tr").first().waitFor();
@@ -159,21 +159,21 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(found.records[0].dns.question.name).toBe("none.example");
     const pcap = Buffer.from(await (await fetch(`${url}/api/flows/${found.records[0].flow.id}.pcap`)).arrayBuffer());
     expect(pcap.readUInt32LE(0)).toBe(0xa1b2c3d4);
-    expect((await put(url, "again.pcap", readFileSync(MIXED))).status).toBe(200);
-    expect((await put(url, "x.pcap.gz", gzipSync(readFileSync(fixture("ssh/login.pcap"))))).status).toBe(201);
+    expect((await put(url, "again.pcap", readFileSync(MIXED))).code).toBe(200);
+    expect((await put(url, "x.pcap.gz", gzipSync(readFileSync(fixture("ssh/login.pcap"))))).code).toBe(201);
     const api = (await (await fetch(`${url}/api/openapi.json`)).json()) as any;
     expect(api.openapi).toBe("3.1.0");
     expect(Object.keys(api.paths)).toEqual(expect.arrayContaining(["/api/captures/{id}", "/api/records", "/api/flows/{id}"]));
   });
 
   test("what is wrong is refused in words; names reach no path; other sites are kept out", async () => {
-    expect(await put(url, "notes.txt", Buffer.from("hello, hello"))).toMatchObject({ status: 415, error: { code: "NOT_A_CAPTURE" } });
-    expect(await put(url, "empty.pcap", Buffer.alloc(0))).toMatchObject({ status: 415 });
+    expect(await put(url, "notes.txt", Buffer.from("hello, hello"))).toMatchObject({ code: 415, error: { code: "NOT_A_CAPTURE" } });
+    expect(await put(url, "empty.pcap", Buffer.alloc(0))).toMatchObject({ code: 415 });
     const traversal = await put(url, encodeURIComponent("../../../../tmp/evil.pcap"), readFileSync(fixture("arp/who-has.pcap")));
-    expect(traversal).toMatchObject({ status: 201, name: "evil.pcap" });
+    expect(traversal).toMatchObject({ code: 201, name: "evil.pcap" });
     for (const [path, status] of [
       ["/api/records?q=(", 400],
-      [`/api/records?q=${"a".repeat(30000)}`, 400],
+      [`/api/records?q=${"a".repeat(11000)}%28`, 400],
       ["/api/records?dataset=nothing", 400],
       ["/api/captures/ffffffff", 404],
       ["/api/flows/ffffffff", 404],

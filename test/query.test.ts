@@ -152,6 +152,16 @@ test.each(TOPS)("the most frequent values of %s", async (field) => {
   expect(own.length).toBeGreaterThan(0);
   expect(await elastic.top(question, field)).toEqual(own);
 });
+test("records over time, and who talked to whom", async () => {
+  const question = { query: "*", datasets: [], captures: undefined, limit: 1000 };
+  for (const most of [5, 60, 240]) expect(await elastic.histogram(question, most)).toEqual(await duck.histogram(question, most));
+  const links = await duck.links(question);
+  expect(links.length).toBeGreaterThan(2);
+  expect(await elastic.links(question)).toEqual(links);
+  const span = { ...question, since: "2026-11-24T05:10:53", until: "2026-11-24T05:10:54" };
+  expect(await duck.count(span)).toBeGreaterThan(0);
+  expect(await elastic.count(span)).toBe(await duck.count(span));
+});
 test("pages of any size put together are the whole", async () => {
   const whole = await linesOf(duck, "*");
   for (const store of [duck, elastic])

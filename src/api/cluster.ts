@@ -49,13 +49,19 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
     },
     progress: async (entry) => (UNFINISHED.includes(entry.status) ? progressOf(c, entry) : undefined),
     watch(changed) {
-      let seen = new Map<string, string>();
-      const timer = setInterval(async () => {
-        const now = new Map((await c.catalog.list().catch(() => [])).map((e) => [e.id, `${e.status} ${e.generation}`]));
-        for (const [id, state] of now) if (seen.size && seen.get(id) !== state) changed(id);
-        for (const id of seen.keys()) if (!now.has(id)) changed(id);
+      let seen: Map<string, string> | undefined;
+      const look = async (): Promise<void> => {
+        const all = await c.catalog.list().catch(() => undefined);
+        if (!all) return; // Elasticsearch is away: what changed meanwhile is told afterwards
+        const now = new Map(all.map((e) => [e.id, `${e.status} ${e.generation}`]));
+        if (seen) {
+          for (const [id, state] of now) if (seen.get(id) !== state) changed(id);
+          for (const id of seen.keys()) if (!now.has(id)) changed(id);
+        }
         seen = now;
-      }, LOOK_MS);
+      };
+      void look();
+      const timer = setInterval(() => void look(), LOOK_MS);
       return () => clearInterval(timer);
     },
     close: () => c.close(),

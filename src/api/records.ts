@@ -12,7 +12,7 @@ import type { Backend } from "./backend.js";
 import { says } from "./openapi.js";
 
 const MAX_SIZE = 10000;
-const MAX_QUERY = 20000;
+const MAX_QUERY = 10000;
 interface Query {
   q?: string;
   dataset?: string;
@@ -43,13 +43,9 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
     for (const d of datasets)
       if (!(DATASETS as readonly string[]).includes(d))
         throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
-    const asked = q.q?.trim() || "*";
-    const parts = [`(${asked})`];
-    if (q.since) parts.push(`@timestamp >= "${q.since.replace(/["\\]/g, "")}"`);
-    if (q.until) parts.push(`@timestamp < "${q.until.replace(/["\\]/g, "")}"`);
     const captures = q.capture ? (await Promise.all(q.capture.split(",").map((c) => b.catalog.resolve(c)))).map((c) => c.id) : undefined;
     const sort = q.sort ? { field: q.sort.replace(/^-/, ""), descending: q.sort.startsWith("-") } : undefined;
-    return { query: parts.length > 1 ? parts.join(" and ") : asked, datasets, captures, limit, from: q.from, sort };
+    return { query: q.q?.trim() || "*", since: q.since, until: q.until, datasets, captures, limit, from: q.from, sort };
   };
 
   app.get<{ Querystring: Query }>(

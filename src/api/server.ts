@@ -114,7 +114,10 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
         .header("cache-control", "no-cache")
         .send(readFileSync(join(folder, name)));
     } catch {
-      return reply.code(404).send({ error: { code: "NOT_FOUND", message: `there is no ${name}`, remedy: "" } });
+      return reply
+        .header("content-type", "application/json; charset=utf-8")
+        .code(404)
+        .send({ error: { code: "NOT_FOUND", message: `there is no ${name}`, remedy: "" } });
     }
   };
   app.get("/healthz", async () => ({ status: "ok" }));

@@ -109,16 +109,12 @@ async function questionOf(kql: string, f: Flags, place: Place): Promise<Question
       throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
   const limit = f.limit === "all" ? Infinity : Number(f.limit);
   if (!(limit >= 0)) throw new ThreatflowError("USAGE", `--limit takes a number or all, not ${JSON.stringify(f.limit)}`);
-  const parts = [`(${kql})`];
-  const since = f.since ?? f.from;
-  const until = f.until ?? f.to;
-  if (since) parts.push(`@timestamp >= "${since}"`);
-  if (until) parts.push(`@timestamp < "${until}"`);
   let captures: string[] | undefined;
   if (f.capture) captures = (await Promise.all(f.capture.map((c) => place.catalog.resolve(c)))).map((c) => c.id);
-  const query = parts.length > 1 ? parts.join(" and ") : kql;
   return {
-    query,
+    query: kql,
+    since: f.since ?? f.from,
+    until: f.until ?? f.to,
     datasets: f.dataset ?? [],
     captures,
     limit,

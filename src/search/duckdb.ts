@@ -5,8 +5,17 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteName, quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { openDuck } from "./duck.js";
-import { parseQuery } from "./kql.js";
-import { countable, type Histogram, intervalFor, type Link, type Question, type Search, sortable, type TopValue } from "./search.js";
+import {
+  countable,
+  type Histogram,
+  intervalFor,
+  type Link,
+  parsedQuestion,
+  type Question,
+  type Search,
+  sortable,
+  type TopValue,
+} from "./search.js";
 import { orderColumn, whereOf } from "./sql.js";
 
 const ORDER = '"@timestamp", "threatflow.packet", "event.id"';
@@ -42,7 +51,7 @@ class DuckSearch implements Search {
 
   /** FROM and WHERE; undefined where there are no records at all. */
   private async source(q: Question): Promise<{ sql: string; columns: ReadonlySet<string> } | undefined> {
-    const parsed = parseQuery(q.query);
+    const parsed = parsedQuestion(q);
     const files = this.files(q);
     if (files.length === 0) {
       whereOf(parsed, new Set()); // a wrong question is wrong even where there is nothing to ask

@@ -3,15 +3,27 @@ import { DATASETS } from "../records/fields.js";
 import { dslOf } from "./dsl.js";
 import { type Elastic, elasticError, rawRequest } from "./elastic.js";
 import { predicate } from "./evaluate.js";
-import { parseQuery, type Query } from "./kql.js";
+import type { Query } from "./kql.js";
 import { items, member, members } from "./raw-json.js";
-import { countable, type Histogram, intervalFor, type Link, type Question, type Search, sortable, type TopValue } from "./search.js";
+import {
+  countable,
+  type Histogram,
+  intervalFor,
+  type Link,
+  parsedQuestion,
+  type Question,
+  type Search,
+  sortable,
+  type TopValue,
+} from "./search.js";
 
 /** Documents in one answer, and how long a point in time lives between two of them. */
 const PAGE = 1000;
 const KEEP_ALIVE = "2m";
 /** More are not counted apart. */
 const MAX_TOP = 10000;
+/** Pairs of hosts looked at for a map. */
+const MAX_PAIRS = 500000;
 
 const TIME = { order: "asc", format: "strict_date_optional_time_nanos", numeric_type: "date_nanos" };
 const ORDER = [
@@ -37,7 +49,7 @@ class ElasticSearch implements Search {
     return (q.datasets.length ? q.datasets : DATASETS).map((d) => `${this.e.prefix}-${d}`).join(",");
   }
   private asked(q: Question): { parsed: Query; query: object; wider: boolean } {
-    const parsed = parseQuery(q.query);
+    const parsed = parsedQuestion(q);
     const { query, wider } = dslOf(parsed);
     const filter: object[] = [query];
     if (q.captures) filter.push({ terms: { "threatflow.capture.id": q.captures } });
@@ -161,36 +173,44 @@ class ElasticSearch implements Search {
     return { interval_ms: interval, buckets: buckets.map((b) => [b.key, b.doc_count]) };
   }
 
+  /** Pairs are paged through: an aggregation over both fields at once is not in every distribution. */
   async links(q: Question): Promise<Link[]> {
     const { query } = this.asked(q);
-    const answer = await this.ask(() =>
-      this.e.client.search({
-        index: this.aliases({ ...q, datasets: ["flow"] }),
-        ignore_unavailable: true,
-        size: 0,
-        query,
-        aggs: {
-          links: {
-            multi_terms: {
-              terms: [{ field: "source.ip" }, { field: "destination.ip" }],
-              size: Math.min(q.limit, MAX_TOP),
-              shard_size: MAX_TOP,
-              order: { bytes: "desc" },
+    type Bucket = { key: { source: string; destination: string }; doc_count: number; bytes: { value: number }; packets: { value: number } };
+    const out: Link[] = [];
+    for (let after: object | undefined; out.length < MAX_PAIRS; ) {
+      const answer = await this.ask(() =>
+        this.e.client.search({
+          index: this.aliases({ ...q, datasets: ["flow"] }),
+          ignore_unavailable: true,
+          size: 0,
+          query,
+          aggs: {
+            links: {
+              composite: {
+                size: MAX_TOP,
+                sources: [{ source: { terms: { field: "source.ip" } } }, { destination: { terms: { field: "destination.ip" } } }],
+                after: after as never,
+              },
+              aggs: { bytes: { sum: { field: "network.bytes" } }, packets: { sum: { field: "network.packets" } } },
             },
-            aggs: { bytes: { sum: { field: "network.bytes" } }, packets: { sum: { field: "network.packets" } } },
           },
-        },
-      }),
-    );
-    type Bucket = { key: [string, string]; doc_count: number; bytes: { value: number }; packets: { value: number } };
-    const buckets = (answer.aggregations?.links as { buckets: Bucket[] } | undefined)?.buckets ?? [];
-    return buckets.map((b) => ({
-      source: b.key[0],
-      destination: b.key[1],
-      flows: b.doc_count,
-      packets: b.packets.value,
-      bytes: b.bytes.value,
-    }));
+        }),
+      );
+      const page = answer.aggregations?.links as { buckets: Bucket[]; after_key?: object } | undefined;
+      for (const b of page?.buckets ?? [])
+        out.push({
+          source: b.key.source,
+          destination: b.key.destination,
+          flows: b.doc_count,
+          packets: b.packets.value,
+          bytes: b.bytes.value,
+        });
+      after = page?.after_key;
+      if (!after) break;
+    }
+    const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+    return out.sort((a, b) => b.bytes - a.bytes || order(a.source, b.source) || order(a.destination, b.destination)).slice(0, q.limit);
   }
 }
 

@@ -1,17 +1,28 @@
 /** Questions asked of records, whatever answers them. The order is always (@timestamp, threatflow.packet, event.id) unless sorted otherwise. */
 import { ThreatflowError } from "../errors.js";
 import type { Field } from "../records/fields.js";
+import { parseQuery, type Query } from "./kql.js";
 import { target } from "./target.js";
 
 export interface Question {
   /** KQL. */
   query: string;
+  /** Not before, and before: times as in questions. */
+  since?: string;
+  until?: string;
   datasets: readonly string[];
   /** Captures to look into; undefined: all. */
   captures: readonly string[] | undefined;
   sort?: { field: string; descending: boolean };
   limit: number;
   from?: number;
+}
+/** What a question asks as a whole: its words, and its span of time beside them. Throws QUERY_SYNTAX. */
+export function parsedQuestion(q: Question): Query {
+  const parts: Query[] = [parseQuery(q.query)];
+  if (q.since) parts.push({ kind: "range", field: "@timestamp", op: ">=", value: q.since, at: 0 });
+  if (q.until) parts.push({ kind: "range", field: "@timestamp", op: "<", value: q.until, at: 0 });
+  return parts.length > 1 ? { kind: "and", parts } : parts[0];
 }
 export interface TopValue {
   value: string;

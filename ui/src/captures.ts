@@ -48,7 +48,7 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
       cards.delete(c.id);
       return;
     }
-    const fresh = card(c);
+    const fresh = card(c, () => show({ ...c, status: "deleted" }));
     cards.set(c.id, fresh);
     if (old) old.replaceWith(fresh);
     else list.prepend(fresh);
@@ -81,7 +81,7 @@ export function accountingText(a: any): string {
   return `${number(a.read)} packets = ${number(a.decoded)} decoded + ${number(a.filtered)} filtered + ${number(n)} undecodable${lost.length ? ` (${lost.map(([k, v]) => `${k} ${number(v)}`).join(", ")})` : ""} + ${number(a.duplicate)} duplicate`;
 }
 
-function card(c: Capture): HTMLElement {
+function card(c: Capture, gone: () => void): HTMLElement {
   const moving = ["queued", "surveying", "decoding", "indexing"].includes(c.status);
   const s = c.summary;
   const odd = Object.entries((c.digest?.anomalies ?? {}) as Record<string, number>).sort((a, b) => b[1] - a[1]);
@@ -94,7 +94,7 @@ function card(c: Capture): HTMLElement {
       h("h2", { class: "grow" }, c.status === "done" ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
       h("span", { class: c.status === "failed" ? "bad" : "soft" }, WORDS[c.status] ?? c.status),
       h("span", { class: "soft" }, `${size(c.bytes)}, ${time(c.added).slice(0, 16)}`),
-      h("button", { "aria-label": `delete ${c.name}`, onclick: () => void remove(c) }, "Delete"),
+      h("button", { "aria-label": `delete ${c.name}`, onclick: () => void remove(c, gone) }, "Delete"),
     ),
     moving && h("progress", { max: 1, value: c.progress, "aria-label": `${c.name}: ${WORDS[c.status]}` }),
     c.waiting && h("p", { class: "bad" }, c.waiting),
@@ -102,7 +102,12 @@ function card(c: Capture): HTMLElement {
     s && c.status === "done" && h("div", {}, h("div", {}, accountingText(s.accounting)), odd.length > 0 && h("div", { class: "soft" }, `stands out: ${odd.slice(0, 5).map(([k, v]) => `${k} ${number(v)}`).join(", ")}`)),
   );
 }
-async function remove(c: Capture): Promise<void> {
+async function remove(c: Capture, gone: () => void): Promise<void> {
   if (!confirm(`Delete ${c.name}, its records and its bytes?`)) return;
-  await send("DELETE", `/api/captures/${c.id}`).catch((e: Error) => note(e.message));
+  try {
+    await send("DELETE", `/api/captures/${c.id}`);
+    gone();
+  } catch (error) {
+    note((error as Error).message);
+  }
 }

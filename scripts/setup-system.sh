@@ -12,6 +12,13 @@ case ${1:-build} in
         newest_jdk || missing+=(JDK)
         ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 || missing+=("libclang-rt-14-dev") ;;
 esac
+# An S3-compatible server for the tests of the capture store in a bucket, where Go is there; without it they are skipped
+s3_server() {
+  [ "${1:-}" = test ] && command -v go >/dev/null && [ ! -x .cache/bin/versitygw ] || return 0
+  mkdir -p .cache/bin
+  GOBIN=$PWD/.cache/bin timeout 300 go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 >/dev/null 2>&1 || echo "setup: versitygw could not be built: the S3 tests are skipped"
+}
+s3_server "${1:-build}"
 [ ${#missing[@]} -eq 0 ] && exit 0
 sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
 if command -v apt-get >/dev/null && { [ -z "$sudo" ] || command -v sudo >/dev/null; }; then

@@ -9,7 +9,7 @@ CORPUS ?= $(ROOT)/../shared/pcaps
 CAPTURE ?= .cache/bench/mixed.pcap
 SECONDS ?= 5
 
-.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench fuzz fixtures clean distclean
+.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench bench-cluster fuzz fixtures clean distclean
 all: build
 build: native dist
 
@@ -61,6 +61,8 @@ fuzz: .cache/system-test
 	@SECONDS_EACH=$(SECONDS) bash scripts/fuzz.sh
 bench: build
 	@bash bench/bench.sh "$(CAPTURE)"
+bench-cluster: build .cache/system-test
+	@bash scripts/with-servers.sh $(NODE) bench/cluster.mjs "$(CAPTURE)" $(SMALL)
 clean:
 	rm -rf build dist coverage
 distclean: clean

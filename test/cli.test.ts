@@ -225,3 +225,24 @@ test("a full disk: one line that says so, nothing that looks whole, and the same
     spawnSync("umount", [small]);
   }
 });
+
+test("a ring of files is one capture: the same id and records as the file that was never rotated", () => {
+  const ring = join(dir, "ring");
+  mkdirSync(ring);
+  const whole = readFileSync(fixture);
+  for (let at = 24, n = 0, from = 24; at < whole.length; n++) {
+    at += 16 + whole.readUInt32LE(at + 8);
+    if (n % 100 !== 99 && at < whole.length) continue;
+    writeFileSync(join(ring, `ring_${String(n).padStart(5, "0")}.pcap`), Buffer.concat([whole.subarray(0, 24), whole.subarray(from, at)]));
+    from = at;
+  }
+  const joined = run(["analyze", ring, "--join", "--ndjson", join(dir, "joined"), "--json", "--quiet"]);
+  const plain = run(["analyze", fixture, "--ndjson", join(dir, "plain"), "--json", "--quiet"]);
+  expect(JSON.parse(joined.stdout).capture.id).toBe(JSON.parse(plain.stdout).capture.id);
+  for (const f of readdirSync(join(dir, "plain")))
+    expect(readFileSync(join(dir, "joined", f), "utf8")).toBe(readFileSync(join(dir, "plain", f), "utf8"));
+});
+test("a reader that has seen enough is no error", () => {
+  const r = spawnSync("bash", ["-c", `${join(root, "bin", "threatflow")} fields | head -1`], { encoding: "utf8" });
+  expect(r.stderr).toBe("");
+});

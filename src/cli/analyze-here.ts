@@ -1,11 +1,13 @@
 /** Analysis on this machine: worker processes, the embedded store, or NDJSON alone. */
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { type CaptureEntry, type Catalog, monthOf } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, type RunOptions } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
+import { joinedInput, joinedName } from "../ingest/joined.js";
 import { openSource } from "../ingest/source.js";
 import { analyze } from "../jobs/analyze.js";
 import { difference, importKey } from "../jobs/import-key.js";
@@ -42,11 +44,15 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
   const key = importKey(decode);
 
   const one: Analyst["one"] = async (file, ndjson) => {
-    const progress = new ProgressLine(file === "-" ? "standard input" : basename(file), flags.quiet === true);
-    const source = await openSource(file, {
+    const joined = typeof file !== "string";
+    const name = joined ? joinedName(file) : file;
+    const progress = new ProgressLine(name === "-" ? "standard input" : basename(name), flags.quiet === true);
+    const source = await openSource(joined ? "-" : name, {
+      stdin: joined ? Readable.from(joinedInput(file)) : undefined,
       spoolDir: workDir,
       quota: flags.spoolQuota ? positive(flags.spoolQuota, "--spool-quota") : DEFAULT_SPOOL_QUOTA,
     });
+    source.name = name;
     let present: CaptureEntry | undefined;
     const sinks: Sink[] = [];
     try {

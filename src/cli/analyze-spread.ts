@@ -7,6 +7,7 @@ import { DEFAULT_WINDOW_BYTES, type DecodeOptions, type RunOptions } from "../co
 import { systemError, ThreatflowError } from "../errors.js";
 import { compressionOf } from "../ingest/compression.js";
 import { isCapture } from "../ingest/folder.js";
+import { joinedInput, joinedName } from "../ingest/joined.js";
 import { looksLike, readHead } from "../ingest/source.js";
 import { openCluster } from "../jobs/cluster.js";
 import { importKey } from "../jobs/import-key.js";
@@ -37,15 +38,18 @@ export async function analyzeSpread(s: Settings, flags: Flags, run: RunOptions, 
   const key = importKey(decode);
 
   const one: Analyst["one"] = async (file, ndjson) => {
-    const progress = new ProgressLine(file === "-" ? "standard input" : basename(file), flags.quiet === true);
+    const joined = typeof file !== "string";
+    const name = joined ? joinedName(file) : file;
+    const progress = new ProgressLine(name === "-" ? "standard input" : basename(name), flags.quiet === true);
     try {
-      if (file !== "-") check(file);
-      const size = file === "-" ? 0 : statSync(file).size;
+      const plain = !joined && name !== "-";
+      if (plain) check(name);
+      const size = plain ? statSync(name).size : 0;
       const { entry, already } = await submit(
         cluster,
         {
-          name: file,
-          input: file === "-" ? (process.stdin as AsyncIterable<Buffer>) : undefined,
+          name,
+          input: joined ? joinedInput(file) : plain ? undefined : (process.stdin as AsyncIterable<Buffer>),
           key,
           shards: flags.shards === undefined ? DEFAULT_SHARDS : run.shards,
           windowBytes: run.windowBytes || DEFAULT_WINDOW_BYTES,
@@ -62,7 +66,7 @@ export async function analyzeSpread(s: Settings, flags: Flags, run: RunOptions, 
       if (ndjson) await exportRecords(elasticSearch(cluster.elastic), entry.id, ndjson);
       return { summary: done.summary as NonNullable<CaptureEntry["summary"]>, digest: done.digest };
     } catch (error) {
-      throw abort.signal.aborted ? abort.signal.reason : systemError(error, file);
+      throw abort.signal.aborted ? abort.signal.reason : systemError(error, name);
     } finally {
       progress.clear();
     }

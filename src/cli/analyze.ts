@@ -26,10 +26,12 @@ export interface Flags extends RunFlags, DecodeFlags {
   quiet?: boolean;
   spoolQuota?: string;
   wait: boolean;
+  join?: boolean;
 }
 /** Analyses one capture; `ndjson` is the folder for its records. */
 export interface Analyst {
-  one(file: string, ndjson: string | undefined): Promise<{ summary: Summary; digest: Digest | undefined }>;
+  /** `file`: a path, `-`, or the files that make up one capture. */
+  one(file: string | readonly string[], ndjson: string | undefined): Promise<{ summary: Summary; digest: Digest | undefined }>;
   /** How many captures it can have in hand at once. */
   readonly atOnce: number;
   /** Words for `next:`, or undefined: nothing is stored. */
@@ -51,6 +53,7 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
     .option("--json", "print the summary as one JSON object a line")
     .option("--strict", "exit 3 when a capture is damaged")
     .option("--force", "analyse again and replace what is there")
+    .option("--join", "the captures are one: a ring of files, in name order")
     .option("--keep", "copy the capture into the data folder")
     .option("--quiet", "no progress")
     .option("--no-wait", "with Redis and Elasticsearch: queue the captures and return")
@@ -80,12 +83,16 @@ async function analyzeAll(captures: string[], flags: Flags): Promise<number> {
 /** Each capture in turn, or some at once; told in the order in which they were named. */
 async function each(captures: string[], flags: Flags, analyst: Analyst): Promise<number> {
   const folders = captures.some((c) => c !== "-" && isDirectory(c));
-  const files = function* (): Generator<string> {
+  const files = function* (): Generator<string | readonly string[]> {
+    if (flags.join) {
+      yield captures.flatMap((c) => (isDirectory(c) ? [...capturesIn(c)] : [c])).sort();
+      return;
+    }
     for (const c of captures)
       if (c !== "-" && isDirectory(c)) yield* capturesIn(c);
       else yield c;
   };
-  const several = folders || captures.length > 1;
+  const several = !flags.join && (folders || captures.length > 1);
   const total = { captures: 0, failed: 0, packets: 0, records: {} as Record<string, number> };
   let status: number = EXIT.done;
   let any = false;
@@ -107,8 +114,8 @@ async function each(captures: string[], flags: Flags, analyst: Analyst): Promise
   };
   for (const file of files()) {
     any = true;
-    const ndjson = flags.ndjson && several ? join(flags.ndjson, basename(file)) : flags.ndjson;
-    flying.push({ file, outcome: analyst.one(file, ndjson).catch((error: unknown) => ({ error })) });
+    const ndjson = flags.ndjson && several ? join(flags.ndjson, basename(String(file))) : flags.ndjson;
+    flying.push({ file: String(file), outcome: analyst.one(file, ndjson).catch((error: unknown) => ({ error })) });
     if (flying.length >= analyst.atOnce) await settle();
   }
   while (flying.length) await settle();

@@ -6,14 +6,14 @@ import type { Source } from "../ingest/source.js";
 
 /** Returns the path under which extract finds the bytes. Stdin is stored unpacked, as it was spooled. */
 export function keepEvidence(source: Source, id: string, dataDir: string, copy: boolean): string {
-  if (source.name !== "-" && !copy) return resolve(source.name);
+  if (!source.streamed && !copy) return resolve(source.name);
   const dir = join(dataDir, "captures");
   const target = join(dir, id);
   if (existsSync(target)) return target;
   const hidden = join(dir, `.${id}.${process.pid}`);
   try {
     mkdirSync(dir, { recursive: true });
-    copyFileSync(source.name === "-" ? source.path : source.name, hidden);
+    copyFileSync(source.streamed ? source.path : source.name, hidden);
     renameSync(hidden, target);
   } catch (error) {
     rmSync(hidden, { force: true });

@@ -21,6 +21,8 @@ export interface Source {
   /** SHA-256 of the bytes as given, where it was computed on the way; else the survey computes it. */
   sha256: string | undefined;
   notes: string[];
+  /** The bytes have no file of their own: they came as a stream. */
+  streamed: boolean;
   dispose(): void;
 }
 
@@ -50,7 +52,17 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
   const compression = compressionOf(head);
   if (compression) return spool(name, createReadStream(name), compression, options);
   if (size === 0) throw new ThreatflowError("EMPTY_FILE", `${name} is empty`, "check how it was copied or captured");
-  return { name, path: name, size, givenBytes: size, compression: undefined, sha256: undefined, notes: [], dispose: () => undefined };
+  return {
+    name,
+    path: name,
+    size,
+    givenBytes: size,
+    compression: undefined,
+    sha256: undefined,
+    notes: [],
+    streamed: false,
+    dispose: () => undefined,
+  };
 }
 
 /** The segments of a rolling capture as one: the id is the capture's, not that of these bytes (SEMANTICS 26). */
@@ -66,6 +78,7 @@ async function joined(dir: string, options: OpenOptions): Promise<Source> {
       compression: undefined,
       sha256: id,
       notes,
+      streamed: false,
       dispose: () => rmSync(path, { force: true }),
     };
   } catch (error) {
@@ -136,6 +149,7 @@ async function spool(name: string, input: Readable, known: Compression | undefin
     compression: compression === "gzip" || compression === "zstd" ? compression : undefined,
     sha256: hash.digest("hex"),
     notes,
+    streamed: name === "-",
     dispose,
   };
 }

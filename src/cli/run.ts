@@ -14,6 +14,7 @@ import { jobCommands } from "./jobs.js";
 import { globalFlags } from "./place.js";
 import { queryCommand } from "./query.js";
 import { replayCommand } from "./replay.js";
+import { scheduleCommands } from "./schedule.js";
 import { serveCommand } from "./serve.js";
 import { workerCommand } from "./worker.js";
 
@@ -46,6 +47,7 @@ export async function run(args: string[]): Promise<number> {
   replayCommand(program, (s) => {
     status = Math.max(status, s);
   });
+  scheduleCommands(program);
   serveCommand(program);
   workerCommand(program);
   jobCommands(program);

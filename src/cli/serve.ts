@@ -1,5 +1,6 @@
 /** `threatflow serve`: the API and the page. */
 import type { Command } from "commander";
+import { openSchedules } from "../catalog/schedules.js";
 import { ThreatflowError } from "../errors.js";
 import { isDistributed } from "../settings.js";
 import { settings } from "./place.js";
@@ -46,9 +47,14 @@ export function serveCommand(program: Command): void {
       }
       const at = app.server.address() as { port: number };
       process.stderr.write(`threatflow: http://${f.host.includes(":") ? `[${f.host}]` : f.host}:${at.port}/\n`);
+      const { Scheduler } = await import("../jobs/scheduler.js");
+      const scheduler = new Scheduler(openSchedules(s.data as string), s.data as string, (text) =>
+        process.stderr.write(`threatflow: ${text}\n`),
+      );
       await new Promise<void>((resolve) => {
         for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
       });
+      await scheduler.close();
       await app.close();
       await backend.close();
     });

@@ -166,6 +166,32 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(Object.keys(api.paths)).toEqual(expect.arrayContaining(["/api/captures/{id}", "/api/records", "/api/flows/{id}"]));
   });
 
+  test("a large upload whose connection is cut completes by itself", async () => {
+    const big = join(dir, "big.pcap");
+    const one = readFileSync(MIXED);
+    writeFileSync(big, Buffer.concat([one, ...Array.from({ length: 400 }, () => one.subarray(24))]));
+    const page = await open();
+    let cuts = 0;
+    await page.route("**/api/uploads/**", (route) =>
+      route.request().method() === "PATCH" && ++cuts % 2 === 1 && cuts < 11 ? route.abort("connectionreset") : route.continue(),
+    );
+    await page.setInputFiles("#files", big);
+    await page.locator("article", { hasText: "big.pcap" }).and(page.locator('[data-status="done"]')).waitFor({ timeout: 90000 });
+    expect(cuts).toBeGreaterThan(5);
+    expect(await page.locator("article", { hasText: "big.pcap" }).textContent()).toContain("115,488 packets = 115,488 decoded");
+    await page.close();
+    const refused = await fetch(`${url}/api/uploads`, {
+      method: "POST",
+      headers: { "tus-resumable": "1.0.0", "upload-length": "12", "upload-metadata": `filename ${btoa("x.txt")}` },
+    });
+    const last = await fetch(new URL(refused.headers.get("location") as string, url), {
+      method: "PATCH",
+      body: "hello, hello",
+      headers: { "tus-resumable": "1.0.0", "upload-offset": "0", "content-type": "application/offset+octet-stream" },
+    });
+    expect([last.status, ((await last.json()) as any).error.code]).toEqual([415, "NOT_A_CAPTURE"]);
+  }, 120000);
+
   test("what is wrong is refused in words; names reach no path; other sites are kept out", async () => {
     expect(await put(url, "notes.txt", Buffer.from("hello, hello"))).toMatchObject({ code: 415, error: { code: "NOT_A_CAPTURE" } });
     expect(await put(url, "empty.pcap", Buffer.alloc(0))).toMatchObject({ code: 415 });

@@ -87,7 +87,7 @@ export async function captureRoutes(app: FastifyInstance, b: Backend): Promise<v
 }
 
 /** File names are for people; they never reach a path. */
-function nameOf(given: string): string {
+export function nameOf(given: string): string {
   const plain = basename(given.replace(/\\/g, "/"))
     .replace(/[\x00-\x1f\x7f]/g, "")
     .slice(0, MAX_NAME);

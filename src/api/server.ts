@@ -9,6 +9,7 @@ import { captureRoutes } from "./captures.js";
 import { flowRoutes } from "./flows.js";
 import { openApi, type Route } from "./openapi.js";
 import { recordRoutes } from "./records.js";
+import { uploadRoutes } from "./uploads.js";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const TYPES: Readonly<Record<string, string>> = {
@@ -128,6 +129,7 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   await captureRoutes(app, o.backend);
   await recordRoutes(app, o.backend);
   await flowRoutes(app, o.backend);
+  await uploadRoutes(app, o.backend, STATUS);
   app.get("/api/openapi.json", { config: { summary: "this description" } as never }, async () => openApi(routes));
   return app;
 }

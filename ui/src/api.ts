@@ -32,19 +32,44 @@ async function answer(r: Response): Promise<any> {
   if (!r.ok) throw new Error([body.error?.message, body.error?.remedy].filter(Boolean).join("; "));
   return body;
 }
-/** Sends a file as it is, with progress from 0 to 1. */
-export function upload(file: File, progress: (part: number) => void): Promise<Capture> {
-  return new Promise((resolve, reject) => {
-    const x = new XMLHttpRequest();
-    x.open("PUT", `/api/captures/${encodeURIComponent(file.name)}`);
-    x.upload.onprogress = (e) => progress(e.lengthComputable ? e.loaded / e.total : 0);
-    x.onload = () => {
-      const body = JSON.parse(x.responseText);
-      if (x.status < 300) resolve(body);
-      else reject(new Error([body.error?.message, body.error?.remedy].filter(Boolean).join("; ")));
-    };
-    x.onerror = () => reject(new Error(`${file.name}: the connection broke off; try again`));
-    x.setRequestHeader("content-type", "application/octet-stream");
-    x.send(file);
-  });
+/** A file in one piece up to this size; larger ones in pieces that can be sent again. */
+const WHOLE = 8 << 20;
+const PIECE = 8 << 20;
+/** Tries of a piece, and the pause before the next, ms; it doubles. */
+const TRIES = 12;
+const PAUSE = 400;
+const TUS = { "tus-resumable": "1.0.0" };
+
+/** Sends a file, with progress from 0 to 1. A connection that breaks is taken up again. */
+export async function upload(file: File, progress: (part: number) => void): Promise<Capture> {
+  if (file.size <= WHOLE) {
+    const c = await answer(await fetch(`/api/captures/${encodeURIComponent(file.name)}`, { method: "PUT", body: file, headers: { "content-type": "application/octet-stream" } }));
+    progress(1);
+    return c;
+  }
+  const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
+  const made = await fetch("/api/uploads", { method: "POST", headers: { ...TUS, "upload-length": String(file.size), "upload-metadata": `filename ${name}` } });
+  if (made.status !== 201) return answer(made);
+  const place = made.headers.get("location") as string;
+  for (let at = 0, tries = 0; ; ) {
+    try {
+      const r = await fetch(place, {
+        method: "PATCH",
+        body: file.slice(at, at + PIECE),
+        headers: { ...TUS, "upload-offset": String(at), "content-type": "application/offset+octet-stream" },
+      });
+      if (r.status >= 500 || r.status === 409 || r.status === 423) throw new Error(`the server answers ${r.status}`);
+      at = Math.min(file.size, at + PIECE);
+      tries = 0;
+      progress(at / file.size);
+      if (r.status !== 204) return answer(r);
+    } catch (error) {
+      if (++tries > TRIES) throw new Error(`${file.name}: the connection broke off (${(error as Error).message}); try again`);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(10000, PAUSE * 2 ** tries)));
+      const r = await fetch(place, { method: "HEAD", headers: TUS }).catch(() => undefined);
+      if (r?.status === 404 || r?.status === 410) throw new Error(`${file.name}: the server no longer knows this upload; try again`);
+      const known = r?.headers.get("upload-offset");
+      if (known) at = Number(known);
+    }
+  }
 }

@@ -1,0 +1,66 @@
+/** Resumable uploads (tus 1.0): a connection that breaks costs what was in flight, not the file. What is abandoned goes after a day. */
+import { createReadStream, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { FileStore } from "@tus/file-store";
+import { Server } from "@tus/server";
+import type { FastifyInstance } from "fastify";
+import { DEFAULT_DECODE } from "../config.js";
+import { ThreatflowError } from "../errors.js";
+import { importKey } from "../jobs/import-key.js";
+import type { Backend } from "./backend.js";
+import { nameOf } from "./captures.js";
+import { says } from "./openapi.js";
+
+const EXPIRE_MS = 24 * 3600 * 1000;
+const CLEAN_MS = 3600 * 1000;
+
+export async function uploadRoutes(app: FastifyInstance, b: Backend, status: Readonly<Record<string, number>>): Promise<void> {
+  const dir = join(b.workDir, "uploads");
+  mkdirSync(dir, { recursive: true });
+  const store = new FileStore({ directory: dir, expirationPeriodInMilliseconds: EXPIRE_MS });
+  const server = new Server({
+    path: "/api/uploads",
+    datastore: store,
+    respectForwardedHeaders: false,
+    relativeLocation: true,
+    maxSize: Number.MAX_SAFE_INTEGER,
+    async onUploadFinish(_request, upload) {
+      const path = join(dir, upload.id);
+      try {
+        const { entry, known } = await b.add(
+          nameOf(upload.metadata?.filename ?? ""),
+          createReadStream(path, { highWaterMark: 1 << 20 }),
+          importKey(DEFAULT_DECODE),
+          false,
+        );
+        return {
+          status_code: known ? 200 : 201,
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ id: entry.id, name: entry.name, status: entry.status }),
+        };
+      } catch (error) {
+        if (!(error instanceof ThreatflowError)) throw error;
+        throw {
+          status_code: status[error.code] ?? 500,
+          body: JSON.stringify({ error: { code: error.code, message: error.message, remedy: error.remedy } }),
+        };
+      } finally {
+        rmSync(path, { force: true });
+        rmSync(`${path}.json`, { force: true });
+      }
+    },
+  });
+  const clean = setInterval(() => void server.cleanUpExpiredUploads().catch(() => undefined), CLEAN_MS);
+  app.addHook("onClose", async () => clearInterval(clean));
+  app.addContentTypeParser("application/offset+octet-stream", (_request, _payload, done) => done(null));
+  for (const url of ["/api/uploads", "/api/uploads/*"])
+    app.route({
+      method: ["POST", "PATCH", "HEAD", "DELETE", "OPTIONS"],
+      url,
+      ...says("resumable uploads: tus 1.0"),
+      handler: (request, reply) => {
+        reply.hijack();
+        void server.handle(request.raw, reply.raw);
+      },
+    });
+}

@@ -128,6 +128,9 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(await page.locator("#streams").textContent()).toMatch(/POST \/post HTTP\/1\.1/);
     await page.locator("#streams button").click();
     expect(await page.locator("#streams pre").first().textContent()).toMatch(/^000000 {2}50 4f 53 54/);
+    await page.locator("summary", { hasText: /^4 · .*Ethernet \/ IPv4 \/ TCP \/ payload/ }).click();
+    await page.locator("button.field", { hasText: "destination port: 80" }).click();
+    expect(await page.locator(".lit").allTextContents()).toEqual(["00", "50"]);
     await accessible(page);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#pcap")]);
     const saved = join(dir, "flow.pcap");

@@ -8,6 +8,7 @@ import { type Choice, extract } from "../jobs/extract.js";
 import { chooseFlow } from "../jobs/flow-choice.js";
 import { show } from "../jobs/streams.js";
 import type { Backend } from "./backend.js";
+import { layersOf } from "./layers.js";
 import { says } from "./openapi.js";
 
 const MOST_RECORDS = 1000;
@@ -58,7 +59,8 @@ export async function flowRoutes(app: FastifyInstance, b: Backend): Promise<void
   app.get<Named>("/api/flows/:id/content", says("both streams piece by piece, and the packets"), async (q) => {
     const path = await cut(q.params.id);
     try {
-      return await show(path, b.workDir);
+      const shown = await show(path, b.workDir);
+      return { ...shown, packets: shown.packets.map((p) => ({ ...p, layers: layersOf(Buffer.from(p.bytes, "hex"), p.linktype) })) };
     } finally {
       rmSync(path, { force: true });
     }

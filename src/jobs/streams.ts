@@ -26,6 +26,7 @@ export interface ShownPacket {
   number: number;
   time: number;
   length: number;
+  linktype: number;
   /** Hex digits. */
   bytes: string;
 }
@@ -73,6 +74,7 @@ export async function show(path: string, workDir: string): Promise<Shown> {
           number: n + 1,
           time: Number(row.readBigInt64LE(16)) / 1e6,
           length: row.readUInt32LE(32),
+          linktype: surveyed.linktypes[row.readUInt16LE(36)],
           bytes: Buffer.from(bytes).toString("hex"),
         });
       else out.cut = true;

@@ -80,9 +80,39 @@ export async function flow(page: HTMLElement, id: string): Promise<void> {
       "section",
       { class: "card" },
       h("h2", {}, `Packets (${number(c.packets.length)})`),
-      ...c.packets.slice(0, 500).map((p: any) =>
-        h("details", {}, h("summary", {}, `${p.number} · +${((p.time - first) / 1000).toFixed(6)} s · ${number(p.length)} bytes`), h("pre", {}, hexDump(Uint8Array.from(p.bytes.match(/../g) ?? [], (x: string) => Number.parseInt(x, 16))))),
-      ),
+      ...c.packets.slice(0, 500).map((p: any) => {
+        const box = h("details", {}, h("summary", {}, `${p.number} · +${((p.time - first) / 1000).toFixed(6)} s · ${number(p.length)} bytes · ${p.layers.map((l: any) => l.name).join(" / ")}`));
+        box.addEventListener("toggle", () => box.childElementCount === 1 && box.append(packet(p)), { once: true });
+        return box;
+      }),
     ),
   );
+}
+
+/** The tree of layers beside the bytes; what is chosen in one lights up in the other. */
+function packet(p: any): HTMLElement {
+  const bytes: string[] = p.bytes.match(/../g) ?? [];
+  const cells = bytes.map((x) => h("span", {}, x));
+  const rows: (Node | string)[] = [];
+  for (let at = 0; at < cells.length; at += 16) {
+    rows.push(`${at.toString(16).padStart(4, "0")}  `);
+    for (const [i, c] of cells.slice(at, at + 16).entries()) rows.push(...(i ? [" ", c] : [c]));
+    rows.push("\n");
+  }
+  const dump = h("pre", { class: "dump" }, ...rows);
+  const light = (at: number, n: number): void => {
+    for (const [i, c] of cells.entries()) c.className = i >= at && i < at + n ? "lit" : "";
+  };
+  const entry = (words: string, at: number, n: number): HTMLElement => {
+    const choose = (): void => light(at, n);
+    return h("button", { class: "field", onclick: choose, onfocus: choose, onmouseenter: choose }, words);
+  };
+  const tree = h(
+    "ul",
+    { class: "tree" },
+    ...p.layers.map((l: any) =>
+      h("li", {}, entry(`${l.name}, ${number(l.bytes)} bytes`, l.at, l.bytes), l.fields.length > 0 && h("ul", {}, ...l.fields.map((f: any) => h("li", {}, entry(`${f.name}: ${f.value}`, f.at, f.bytes))))),
+    ),
+  );
+  return h("div", { class: "packet" }, tree, dump);
 }

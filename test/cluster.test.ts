@@ -135,6 +135,34 @@ test("a document that is refused goes to the dead letters with its reason and is
   }
 });
 
+test.each([
+  ["read-only", { "index.blocks.write": true }, /the index is read-only: clear index\.blocks\.write/],
+  ["full", { "index.blocks.read_only_allow_delete": true }, /takes no records now: cluster_block_exception/],
+])("an index that is %s: the work waits, says why, and goes on", async (_name, block, words) => {
+  const own = await testCluster();
+  try {
+    await own.run("doctor"); // makes the indices
+    const index = `${own.prefix}-dns-${new Date().toISOString().slice(0, 7).replace("-", ".")}`;
+    await own.client.indices.putSettings({ index, settings: block });
+    await own.worker(1);
+    const waiting = own.run("analyze", fixture("dns/queries.pcap"), "--json");
+    let jobs = "";
+    for (let i = 0; i < 40 && !words.test(jobs); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      jobs = (await own.run("jobs", "list", "--json")).stdout;
+    }
+    expect(jobs).toMatch(words);
+    await own.client.indices.putSettings({ index, settings: Object.fromEntries(Object.keys(block).map((k) => [k, null])) });
+    const r = await waiting;
+    expect(r.status).toBe(0);
+    expect(r.stderr).toMatch(words);
+    expect(JSON.parse(r.stdout)).toMatchObject({ status: "complete", refused_documents: 0 });
+    expect((await own.documents("dns")).size).toBe(JSON.parse(r.stdout).records.dns);
+  } finally {
+    await own.close();
+  }
+});
+
 test("cancel: queued work goes, nothing is left", async () => {
   const own = await testCluster();
   try {

@@ -202,6 +202,10 @@ live("-c ends after so many packets; --keep deletes the oldest segments", async 
   const manifest = JSON.parse(readFileSync(join(dir, "kept", "captures", s.capture.id, "manifest.json"), "utf8"));
   expect(manifest.segments).toHaveLength(15);
   expect(manifest.segments[0].expired).toBe(true);
+  // What is left of a deleted capture is nothing: records, segments, entry.
+  expect(sh(`${threatflow} delete --data ${join(dir, "kept")} ${s.capture.id.slice(0, 12)}`).status).toBe(0);
+  expect(existsSync(join(dir, "kept", "captures", s.capture.id))).toBe(false);
+  expect(sh(`${threatflow} query '*' --count --data ${join(dir, "kept")}`).stdout.trim()).toBe("0");
 });
 
 live(

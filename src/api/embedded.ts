@@ -1,6 +1,7 @@
 /** The backend of one machine: a data folder that one server at a time works in. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { alive } from "../alive.js";
 import { type CaptureEntry, monthOf } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
@@ -120,7 +121,7 @@ function lock(dataDir: string): () => void {
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
       const pid = Number(readFileSync(path, "utf8"));
-      if (pid && pid !== process.pid && alive(pid))
+      if (pid && pid !== process.pid && serving(pid))
         throw new ThreatflowError(
           "NOT_WRITABLE",
           `another server (process ${pid}) works in ${dataDir}`,
@@ -131,11 +132,12 @@ function lock(dataDir: string): () => void {
   }
   throw new ThreatflowError("NOT_WRITABLE", `${path} cannot be taken`, "");
 }
-function alive(pid: number): boolean {
+/** A process id is used again after a while: it must be a server. */
+function serving(pid: number): boolean {
+  if (!alive(pid)) return false;
   try {
-    process.kill(pid, 0);
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("serve");
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
+  } catch {
+    return true; // no /proc here: believe it
   }
 }

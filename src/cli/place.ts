@@ -56,7 +56,7 @@ function here(s: Settings): Place {
     async remove(id) {
       const c = await catalog.resolve(id);
       for (const d of DATASETS) rmSync(recordFile(dir, d, c.id), { force: true });
-      if (c.path && dirname(c.path) === join(dir, "captures")) rmSync(c.path, { force: true });
+      if (c.path && dirname(c.path) === join(dir, "captures")) rmSync(c.path, { recursive: true, force: true });
       await catalog.remove(c.id);
       return c.name;
     },

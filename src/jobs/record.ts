@@ -1,20 +1,18 @@
 /** A live capture from its first packet to its summary: the recorder moves bytes to disk, a process behind it decodes what stands there. */
-import { type ChildProcess, fork } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import { LiveInterface, type LiveOptions } from "../ingest/live/driver.js";
 import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
-import { type Manifest, type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
+import type { Manifest } from "../ingest/live/manifest.js";
+import { type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
 import { type Accounting, accountingOf, fileAnomalies } from "../records/capture-record.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
 import type { Observer } from "../records/envelope.js";
 import type { Sink } from "../sinks/sink.js";
 import { writeRuns } from "./analyze.js";
-import type { RunFile } from "./messages.js";
-import type { FromOnline, ToOnline } from "./online-worker.js";
+import { LiveDecoder } from "./live-decoder.js";
 import { captureRuns } from "./plan.js";
 import { type Summary, summarize } from "./summary.js";
 
@@ -68,7 +66,6 @@ const WINDOW = 2 << 20;
 const WAIT_MS = 50;
 /** Waits of an empty ring after `stop`, until nothing can be left in it. */
 const DRAIN_ROUNDS = 3;
-const FOLLOW_MS = 500;
 const UPKEEP_MS = 500;
 
 export async function record(r: RecordRequest): Promise<Recorded> {
@@ -91,7 +88,7 @@ class Recorder implements SegmentListener {
   private readonly r: RecordRequest;
   private readonly opened: LiveInterface[];
   private writer: SegmentWriter | undefined;
-  private decoder: Decoder | undefined;
+  private decoder: LiveDecoder | undefined;
   private work = "";
   private id = "";
   private taken = 0;
@@ -189,7 +186,7 @@ class Recorder implements SegmentListener {
     mkdirSync(r.workDir, { recursive: true });
     this.work = mkdtempSync(join(r.workDir, ".live-"));
     const observers: (Observer | undefined)[] = form === "pcapng" ? opened.map((i, n) => ({ id: String(n), name: i.name })) : [];
-    this.decoder = new Decoder(this.id, r.decode, observers, this.work, r.follow);
+    this.decoder = new LiveDecoder(this.id, r.decode, observers, this.work, r.follow);
   }
 
   /** Interface statistics close a pcapng segment. */
@@ -303,130 +300,4 @@ function nothing(r: RecordRequest, seconds: number, sum: (of: (c: ReturnType<Liv
     limits: {},
     refused_documents: 0,
   };
-}
-
-interface Decoded {
-  summary: Extract<FromOnline, { type: "done" }>["summary"];
-  result: Extract<FromOnline, { type: "done" }>["result"];
-  runs: RunFile[];
-  bytes: number;
-}
-
-/** The decoding process and what it was told; one that dies is replaced and told everything again, once. */
-class Decoder {
-  packets = 0;
-  private child: ChildProcess | undefined;
-  private readonly start: Extract<ToOnline, { type: "start" }>;
-  private readonly follow: ((lines: string) => void) | undefined;
-  private runs: RunFile[] = [];
-  /** Segments in order: where they lie now, and how far their records go. */
-  private readonly segments: { told: string; path: string; head: number; records: number; reached: number }[] = [];
-  private deaths = 0;
-  private ended = false;
-  private outcome: { resolve(d: Decoded): void; reject(e: unknown): void } | undefined;
-  private early: Decoded | Error | undefined;
-
-  constructor(
-    captureId: string,
-    decode: DecodeOptions,
-    observers: (Observer | undefined)[],
-    runDir: string,
-    follow: ((lines: string) => void) | undefined,
-  ) {
-    this.start = { type: "start", captureId, decode, observers, runDir, sealEveryMs: follow ? FOLLOW_MS : 0 };
-    this.follow = follow;
-    this.spawn();
-  }
-
-  private spawn(): void {
-    const child = fork(fileURLToPath(new URL("./online-worker.js", import.meta.url)), [], {
-      serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning"],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    this.child = child;
-    child.on("message", (m: FromOnline) => this.heard(m));
-    child.on("error", () => undefined);
-    child.on("exit", (code, signal) => {
-      if (this.child !== child) return;
-      if (++this.deaths > 1)
-        this.settle(
-          new ThreatflowError(
-            "WORKER_CRASH",
-            `decoding failed twice (${signal ?? `exit ${code}`})`,
-            "the segments are there: analyze them",
-          ),
-        );
-      else this.again();
-    });
-    this.tell(this.start);
-  }
-  private again(): void {
-    this.runs = [];
-    this.packets = 0;
-    this.spawn();
-    for (const s of this.segments) {
-      s.told = s.path;
-      s.reached = 0;
-      if (existsSync(s.path)) this.tell({ type: "grown", path: s.path, head: s.head, records: s.records });
-    }
-    if (this.ended) this.tell({ type: "end" });
-  }
-  private tell(m: ToOnline): void {
-    if (this.child?.connected) this.child.send(m, () => undefined);
-  }
-
-  grown(path: string, head: number, records: number): void {
-    let s = this.segments.at(-1);
-    if (!s || s.told !== path) {
-      s = { told: path, path, head, records, reached: 0 };
-      this.segments.push(s);
-    }
-    s.records = records;
-    this.tell({ type: "grown", path: s.told, head, records });
-  }
-  /** The file has another name; the process has it open under the old one, or is told the new one before it opens it. */
-  renamed(hidden: string, path: string): void {
-    const s = this.segments.find((x) => x.path === hidden);
-    if (s) s.path = path;
-  }
-  busy(path: string): boolean {
-    const s = this.segments.find((x) => x.path === path);
-    return s !== undefined && s.reached < s.records;
-  }
-
-  private heard(m: FromOnline): void {
-    if (m.type === "reached") {
-      this.packets = m.packets;
-      const s = this.segments.find((x) => x.told === m.path);
-      if (s) s.reached = m.records;
-    } else if (m.type === "run") {
-      this.runs.push(m.run);
-      if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
-    } else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, runs: this.runs, bytes: m.bytes });
-    else this.settle(new ThreatflowError("INTERNAL", m.message));
-  }
-  private settle(d: Decoded | Error): void {
-    if (!this.outcome) {
-      this.early ??= d;
-      return;
-    }
-    if (d instanceof Error) this.outcome.reject(d);
-    else this.outcome.resolve(d);
-  }
-
-  /** Nothing more comes. */
-  finish(): Promise<Decoded> {
-    this.ended = true;
-    return new Promise((resolve, reject) => {
-      this.outcome = { resolve, reject };
-      if (this.early) this.settle(this.early);
-      else this.tell({ type: "end" });
-    });
-  }
-  dispose(): void {
-    const child = this.child;
-    this.child = undefined;
-    child?.kill("SIGKILL");
-  }
 }

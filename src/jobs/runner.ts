@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Job, UnrecoverableError, Worker } from "bullmq";
+import { alive } from "../alive.js";
 import { ThreatflowError } from "../errors.js";
 import type { Cluster } from "./cluster.js";
 import { log } from "./log.js";
@@ -144,12 +145,4 @@ function ownFolder(): string {
   }
   mkdirSync(tmpdir(), { recursive: true });
   return mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`));
-}
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
 }

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { ThreatflowError } from "../../errors.js";
-import { readManifest } from "./segments.js";
+import { readManifest } from "./manifest.js";
 
 export const isRolling = (dir: string): boolean => existsSync(join(dir, "manifest.json"));
 

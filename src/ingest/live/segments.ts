@@ -3,58 +3,12 @@
  * closes it is on disk and renamed. Together the segments are one capture: each begins with the same head, behind it go only records.
  */
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../../errors.js";
 import { type PlacedRecord, recordAt } from "./file-head.js";
+import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
 
-export interface SegmentInfo {
-  /** File name. */
-  name: string;
-  packets: number;
-  bytes: number;
-  /** Bytes of the head, and where the records end. */
-  head: number;
-  records: number;
-  first: string | undefined;
-  last: string | undefined;
-  /** The capture ended in the middle of writing it: what could be read was kept. */
-  cut?: boolean;
-  /** Deleted by retention. */
-  expired?: boolean;
-}
-export interface Manifest {
-  capture: string;
-  form: "pcap" | "pcapng";
-  interfaces: { name: string; linktype: number; promiscuous: boolean }[];
-  filter: string | undefined;
-  snaplen: number;
-  started: string;
-  ended?: string;
-  /** Process that writes it. */
-  pid: number;
-  hold: boolean;
-  segments: SegmentInfo[];
-  kernel?: { received: number; dropped: number; interface_dropped: number };
-  disk_dropped?: number;
-}
 /** When the next segment begins; whichever comes first. */
 export interface Rotation {
   ns?: bigint;
@@ -69,8 +23,6 @@ export interface Retention {
   /** Free bytes that the disk must have. */
   free?: number;
 }
-const HIDDEN = ".part";
-
 /** SEMANTICS 26: known from the first packet, the same for any rotation. */
 export function rollingId(linktype: number, record: PlacedRecord, window: Uint8Array): string {
   const head = Buffer.alloc(20);
@@ -122,7 +74,7 @@ export class SegmentWriter {
   }
 
   private path(s: SegmentInfo, hidden: boolean): string {
-    return join(this.dir, hidden ? `.${s.name}${HIDDEN}` : s.name);
+    return join(this.dir, hidden ? hiddenName(s.name) : s.name);
   }
 
   /** Takes whole records; returns how many packets it took (fewer where `most` is reached). Throws DISK_FULL: then the rest is counted lost. */
@@ -262,67 +214,7 @@ export class SegmentWriter {
   }
 }
 
-const manifestPath = (dir: string): string => join(dir, "manifest.json");
-function writeManifest(dir: string, m: Manifest): void {
-  const hidden = join(dir, `.manifest.${process.pid}`);
-  const fd = openSync(hidden, "w", 0o640);
-  try {
-    writeFileSync(fd, `${JSON.stringify(m, null, 1)}\n`);
-    fdatasyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(hidden, manifestPath(dir));
-}
-export function readManifest(dir: string): Manifest | undefined {
-  return existsSync(manifestPath(dir)) ? (JSON.parse(readFileSync(manifestPath(dir), "utf8")) as Manifest) : undefined;
-}
 const freeBytes = (dir: string): number => {
   const fs = statfsSync(dir);
   return fs.bavail * fs.bsize;
 };
-
-/** Captures whose process died: their hidden segment is cut behind its last whole record and named; the manifest tells which it was. */
-export function recoverSegments(captures: string): string[] {
-  const recovered: string[] = [];
-  if (!existsSync(captures)) return recovered;
-  for (const id of readdirSync(captures)) {
-    const dir = join(captures, id);
-    const m = statSync(dir).isDirectory() ? readManifest(dir) : undefined;
-    if (!m || m.ended || alive(m.pid)) continue;
-    for (const s of m.segments) {
-      const hidden = join(dir, `.${s.name}${HIDDEN}`);
-      if (!existsSync(hidden)) continue;
-      s.cut = true;
-      Object.assign(s, wholeRecords(hidden, s.head, m.form));
-      truncateSync(hidden, s.records);
-      renameSync(hidden, join(dir, s.name));
-    }
-    m.ended = new Date().toISOString();
-    writeManifest(dir, m);
-    recovered.push(dir);
-  }
-  return recovered;
-}
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
-}
-function wholeRecords(path: string, head: number, form: Manifest["form"]): Pick<SegmentInfo, "packets" | "records" | "bytes"> {
-  const b = readFileSync(path);
-  const view = new DataView(b.buffer, b.byteOffset, b.length);
-  const least = form === "pcap" ? 16 : 32;
-  let at = Math.min(head, b.length);
-  let packets = 0;
-  while (at + least <= b.length) {
-    const r = recordAt(view, at, form);
-    if (r.to > b.length || r.to <= at) break;
-    at = r.to;
-    packets++;
-  }
-  return { packets, records: at, bytes: at };
-}

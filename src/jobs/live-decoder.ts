@@ -1,0 +1,138 @@
+/** The decoding process of a live capture, seen from the recorder. */
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { DecodeOptions } from "../config.js";
+import { ThreatflowError } from "../errors.js";
+import type { Observer } from "../records/envelope.js";
+import type { RunFile } from "./messages.js";
+import type { FromOnline, ToOnline } from "./online-worker.js";
+
+/** How often records are told with --follow, ms. */
+const FOLLOW_MS = 500;
+
+export interface Decoded {
+  summary: Extract<FromOnline, { type: "done" }>["summary"];
+  result: Extract<FromOnline, { type: "done" }>["result"];
+  runs: RunFile[];
+  bytes: number;
+}
+
+/** The decoding process and what it was told; one that dies is replaced and told everything again, once. */
+export class LiveDecoder {
+  packets = 0;
+  private child: ChildProcess | undefined;
+  private readonly start: Extract<ToOnline, { type: "start" }>;
+  private readonly follow: ((lines: string) => void) | undefined;
+  private runs: RunFile[] = [];
+  /** Segments in order: where they lie now, and how far their records go. */
+  private readonly segments: { told: string; path: string; head: number; records: number; reached: number }[] = [];
+  private deaths = 0;
+  private ended = false;
+  private outcome: { resolve(d: Decoded): void; reject(e: unknown): void } | undefined;
+  private early: Decoded | Error | undefined;
+
+  constructor(
+    captureId: string,
+    decode: DecodeOptions,
+    observers: (Observer | undefined)[],
+    runDir: string,
+    follow: ((lines: string) => void) | undefined,
+  ) {
+    this.start = { type: "start", captureId, decode, observers, runDir, sealEveryMs: follow ? FOLLOW_MS : 0 };
+    this.follow = follow;
+    this.spawn();
+  }
+
+  private spawn(): void {
+    const child = fork(fileURLToPath(new URL("./online-worker.js", import.meta.url)), [], {
+      serialization: "advanced",
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    this.child = child;
+    child.on("message", (m: FromOnline) => this.heard(m));
+    child.on("error", () => undefined);
+    child.on("exit", (code, signal) => {
+      if (this.child !== child) return;
+      if (++this.deaths > 1)
+        this.settle(
+          new ThreatflowError(
+            "WORKER_CRASH",
+            `decoding failed twice (${signal ?? `exit ${code}`})`,
+            "the segments are there: analyze them",
+          ),
+        );
+      else this.again();
+    });
+    this.tell(this.start);
+  }
+  private again(): void {
+    this.runs = [];
+    this.packets = 0;
+    this.spawn();
+    for (const s of this.segments) {
+      s.told = s.path;
+      s.reached = 0;
+      if (existsSync(s.path)) this.tell({ type: "grown", path: s.path, head: s.head, records: s.records });
+    }
+    if (this.ended) this.tell({ type: "end" });
+  }
+  private tell(m: ToOnline): void {
+    if (this.child?.connected) this.child.send(m, () => undefined);
+  }
+
+  grown(path: string, head: number, records: number): void {
+    let s = this.segments.at(-1);
+    if (!s || s.told !== path) {
+      s = { told: path, path, head, records, reached: 0 };
+      this.segments.push(s);
+    }
+    s.records = records;
+    this.tell({ type: "grown", path: s.told, head, records });
+  }
+  /** The file has another name; the process has it open under the old one, or is told the new one before it opens it. */
+  renamed(hidden: string, path: string): void {
+    const s = this.segments.find((x) => x.path === hidden);
+    if (s) s.path = path;
+  }
+  busy(path: string): boolean {
+    const s = this.segments.find((x) => x.path === path);
+    return s !== undefined && s.reached < s.records;
+  }
+
+  private heard(m: FromOnline): void {
+    if (m.type === "reached") {
+      this.packets = m.packets;
+      const s = this.segments.find((x) => x.told === m.path);
+      if (s) s.reached = m.records;
+    } else if (m.type === "run") {
+      this.runs.push(m.run);
+      if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
+    } else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, runs: this.runs, bytes: m.bytes });
+    else this.settle(new ThreatflowError("INTERNAL", m.message));
+  }
+  private settle(d: Decoded | Error): void {
+    if (!this.outcome) {
+      this.early ??= d;
+      return;
+    }
+    if (d instanceof Error) this.outcome.reject(d);
+    else this.outcome.resolve(d);
+  }
+
+  /** Nothing more comes. */
+  finish(): Promise<Decoded> {
+    this.ended = true;
+    return new Promise((resolve, reject) => {
+      this.outcome = { resolve, reject };
+      if (this.early) this.settle(this.early);
+      else this.tell({ type: "end" });
+    });
+  }
+  dispose(): void {
+    const child = this.child;
+    this.child = undefined;
+    child?.kill("SIGKILL");
+  }
+}

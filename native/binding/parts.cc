@@ -69,8 +69,8 @@ class Input {
 
 class MergeWork : public Napi::AsyncWorker {
  public:
-  MergeWork(Napi::Env env, const Napi::Array& texts, const Napi::Array& keys, int fd)
-      : Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), inputs_(2 * texts.Length()), fd_(fd) {
+  MergeWork(Napi::Env env, const Napi::Array& texts, const Napi::Array& keys, int fd, int keys_fd)
+      : Napi::AsyncWorker(env), promise_(Napi::Promise::Deferred::New(env)), inputs_(2 * texts.Length()), fd_(fd), keys_fd_(keys_fd) {
     for (uint32_t i = 0; i < texts.Length(); i++) {
       inputs_[2 * i].set(texts.Get(i), kept_);
       inputs_[2 * i + 1].set(keys.Get(i), kept_);
@@ -83,9 +83,9 @@ class MergeWork : public Napi::AsyncWorker {
     auto reader = [](Input& in) { return [&in](uint8_t* into, size_t most) { return in.read(into, most); }; };
     for (size_t i = 0; i + 1 < inputs_.size(); i += 2) runs.push_back({reader(inputs_[i]), reader(inputs_[i + 1])});
     int64_t written = 0;
-    int64_t result = merge_runs(runs, [&](const uint8_t* p, size_t n) {
+    auto put = [&](int fd, const uint8_t* p, size_t n) {
       while (n) {
-        ssize_t w = write(fd_, p, n);
+        ssize_t w = write(fd, p, n);
         if (w < 0 && errno == EINTR) continue;
         if (w < 0) {
           written = -errno;
@@ -95,7 +95,21 @@ class MergeWork : public Napi::AsyncWorker {
         n -= static_cast<size_t>(w);
       }
       return true;
-    });
+    };
+    std::vector<PartKey> keys;
+    auto flush = [&] {
+      bool well = put(keys_fd_, reinterpret_cast<const uint8_t*>(keys.data()), keys.size() * sizeof(PartKey));
+      keys.clear();
+      return well;
+    };
+    std::function<bool(const PartKey&)> key;
+    if (keys_fd_ >= 0)
+      key = [&](const PartKey& k) {
+        keys.push_back(k);
+        return keys.size() < kKeysAtOnce || flush();
+      };
+    int64_t result = merge_runs(runs, [&](const uint8_t* p, size_t n) { return put(fd_, p, n); }, key);
+    if (!written && !result && !keys.empty()) flush();
     error_ = written ? written : result;
   }
   void OnOK() override { promise_.Resolve(Napi::Number::New(Env(), static_cast<double>(error_))); }
@@ -105,15 +119,17 @@ class MergeWork : public Napi::AsyncWorker {
   Napi::Promise::Deferred promise_;
   std::vector<Input> inputs_;
   std::vector<Napi::ObjectReference> kept_;
-  int fd_;
+  static constexpr size_t kKeysAtOnce = 4096;
+  int fd_, keys_fd_;
   int64_t error_ = 0;
 };
 
-// mergeRuns(texts, keys, fd) → promise of 0 or -errno; the lines go to `fd`. Runs are buffers or paths.
+// mergeRuns(texts, keys, fd, keysFd) → promise of 0 or -errno; the lines go to `fd`, their keys to `keysFd` (-1: nowhere). Runs are buffers or
+// paths.
 Napi::Value merge(const CallbackInfo& info) {
   Napi::Array texts = info[0].As<Napi::Array>(), keys = info[1].As<Napi::Array>();
   if (texts.Length() != keys.Length()) return fail(info, "mergeRuns: texts and keys differ in number");
-  auto* work = new MergeWork(info.Env(), texts, keys, info[2].ToNumber().Int32Value());
+  auto* work = new MergeWork(info.Env(), texts, keys, info[2].ToNumber().Int32Value(), info[3].ToNumber().Int32Value());
   work->Queue();
   return work->promise();
 }

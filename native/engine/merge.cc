@@ -6,7 +6,8 @@
 
 namespace tf {
 namespace {
-constexpr size_t kKeysAtOnce = 4096, kTextAtOnce = 256 * 1024, kOutAtOnce = 1 << 20;
+// For each run; src/sinks/merge.ts bounds how many are merged at once.
+constexpr size_t kKeysAtOnce = 1024, kTextAtOnce = 96 * 1024, kOutAtOnce = 1 << 20;
 
 // One run: its current key, and its text from the current line on.
 class Cursor {
@@ -68,7 +69,8 @@ class Cursor {
 };
 }  // namespace
 
-int64_t merge_runs(std::vector<RunReader>& runs, const std::function<bool(const uint8_t*, size_t)>& write) {
+int64_t merge_runs(std::vector<RunReader>& runs, const std::function<bool(const uint8_t*, size_t)>& write,
+                   const std::function<bool(const PartKey&)>& key) {
   std::vector<std::unique_ptr<Cursor>> all;
   std::vector<Cursor*> heap;
   for (RunReader& run : runs) {
@@ -94,6 +96,7 @@ int64_t merge_runs(std::vector<RunReader>& runs, const std::function<bool(const 
       }
       memcpy(out.data() + used, line, length);
       used += length;
+      if (key && !key(c.key())) return 0;
       more = c.advance();
       if (!more && c.error) return c.error;
       if (!more) heap.pop_back();

@@ -15,7 +15,8 @@ struct RunReader {
   Reader text, keys;
 };
 
-// Writes every line in order to `write` (false: stop). Returns 0, or -errno of a reader, or -EIO where a run is shorter than its keys say.
-int64_t merge_runs(std::vector<RunReader>& runs, const std::function<bool(const uint8_t*, size_t)>& write);
+// Writes every line in order to `write` (false: stop), and where it is given each line's key to `key`. Returns 0, or -errno of a reader, or -EIO where a run is shorter than its keys say.
+int64_t merge_runs(std::vector<RunReader>& runs, const std::function<bool(const uint8_t*, size_t)>& write,
+                   const std::function<bool(const PartKey&)>& key = {});
 
 }  // namespace tf

@@ -106,8 +106,8 @@ interface Addon {
     out: Uint8Array,
     keys: Uint8Array,
   ): number;
-  /** Writes the lines of sorted runs (buffers or paths) in order to an open file; resolves to 0, or to a negative errno. */
-  mergeRuns(texts: readonly (Uint8Array | string)[], keys: readonly (Uint8Array | string)[], fd: number): Promise<number>;
+  /** Writes the lines of sorted runs (buffers or paths) in order to an open file, and their keys to another (-1: nowhere); resolves to 0, or to a negative errno. */
+  mergeRuns(texts: readonly (Uint8Array | string)[], keys: readonly (Uint8Array | string)[], fd: number, keysFd: number): Promise<number>;
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;

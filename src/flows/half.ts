@@ -84,7 +84,7 @@ export class Half {
     this.view = this.length ? this.view.subarray(n) : EMPTY;
     if (this.length === 0) {
       this.more = NO_MARKS;
-      if (!this.borrowed && this.owned.length <= SMALL) this.owned = EMPTY;
+      if (!this.borrowed) this.owned = EMPTY; // an idle side holds nothing
       return;
     }
     const m = this.more;
@@ -114,7 +114,7 @@ export class Half {
 const EMPTY = new Uint8Array(0);
 const NOWHERE: At = { packet: 0, seconds: 0, nanos: 0 };
 const NO_MARKS: Mark[] = [];
-/** A buffer of this size is not worth keeping for an idle side. */
+/** The least that is allocated for bytes that wait. */
 const SMALL = 1024;
 
 /** The half whose bytes a session is reading now; `locate` is good only during that call. */

@@ -14,6 +14,15 @@ export interface SetAside {
   reason: string;
 }
 
+/**
+ * How V8 is set in a worker: a shard lasts seconds, so the optimizing compiler costs more than it gives; the heap grows in small steps, or what
+ * was once used stays taken. Flags that Node 24 knows.
+ */
+const TUNING: readonly string[] =
+  Number(process.versions.node.split(".")[0]) >= 24
+    ? ["--max-semi-space-size=4", "--heap-growing-percent=40", "--max-opt=2", "--always-sparkplug"]
+    : ["--max-semi-space-size=4"];
+
 interface Pending {
   id: number;
   task: ShardTask;
@@ -110,7 +119,7 @@ export class Pool {
   private spawn(): Worker {
     const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=8", "--max-opt=2", "--always-sparkplug"],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...TUNING],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const w: Worker = { child, busy: undefined };

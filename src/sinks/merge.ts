@@ -16,7 +16,7 @@ export interface StoredRun {
  * Runs read at once by one merge. More are merged in steps, each run's bytes written once more a step: what a merge needs of memory and open files
  * does not grow with the capture.
  */
-export const MOST_AT_ONCE = 48;
+export const MOST_AT_ONCE = 32;
 
 /** Writes all lines in order to an open file, in a thread of its own. Throws as a system call does. */
 export async function mergeRuns(runs: readonly StoredRun[], fd: number, mostAtOnce = MOST_AT_ONCE): Promise<void> {

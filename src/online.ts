@@ -10,7 +10,7 @@ import { ThreatflowError } from "./errors.js";
 import { Flows } from "./flows/flows.js";
 import type { ShardResult } from "./pipeline.js";
 import type { Observer } from "./records/envelope.js";
-import { Parts, type Run } from "./sinks/parts.js";
+import { Parts, type Run, type Unsealed } from "./sinks/parts.js";
 
 const ROWS_AT_ONCE = 16 * 1024;
 
@@ -25,12 +25,24 @@ export class Online {
   private pending: Uint8Array = new Uint8Array(0);
   private base = 0;
   private linktypes = 0;
+  private readonly filter: { program(linktype: number): Uint32Array } | undefined;
+  private readonly observe: ((s: NativeSummary) => readonly (Observer | undefined)[]) | undefined;
+  private readonly observers: (Observer | undefined)[];
   packets = 0;
 
-  constructor(decode: DecodeOptions, observers: readonly (Observer | undefined)[]) {
+  /** `observers`: of the interfaces, or how they are told from what the capture says of them. */
+  constructor(
+    decode: DecodeOptions,
+    observers: readonly (Observer | undefined)[] | ((s: NativeSummary) => readonly (Observer | undefined)[]),
+    filter?: { program(linktype: number): Uint32Array },
+  ) {
+    this.filter = filter;
+    this.observe = typeof observers === "function" ? observers : undefined;
+    this.observers = typeof observers === "function" ? [] : [...observers];
     this.survey = new addon.Survey({ key: randomBytes(16), ipOverlap: OVERLAP.indexOf(decode.ipOverlap), dedupNs: decode.dedupNs });
     this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap });
-    this.flows = new Flows(this.engine, this.parts, { credentials: decode.credentials, observers });
+    this.flows = new Flows(this.engine, this.parts, { credentials: decode.credentials, observers: this.observers });
+    if (filter) this.survey.filtering(true);
   }
 
   /** The next bytes of the capture; `last`: nothing follows. */
@@ -43,10 +55,15 @@ export class Online {
     }
     for (let at = this.base; ; ) {
       const need = this.survey.push(window.subarray(at - this.base), last, this.rows, this.status);
-      const [count, , consumed] = this.status;
+      const [count, , consumed, linktype] = this.status;
       if (count) this.decode(count, window);
-      if (need === NEED.notACapture) throw new ThreatflowError("INTERNAL", "the segments are no capture");
-      if (need === NEED.program) throw new ThreatflowError("INTERNAL", "the survey wants a filter program");
+      if (need === NEED.notACapture)
+        throw new ThreatflowError("NOT_A_CAPTURE", "these bytes are no capture", "pcap and pcapng are read, plain or as .gz or .zst");
+      if (need === NEED.program) {
+        if (!this.filter) throw new ThreatflowError("INTERNAL", "the survey wants a filter program without a filter");
+        this.survey.filter(linktype, this.filter.program(linktype));
+        continue;
+      }
       if (need === NEED.bytes || need === NEED.end) {
         this.pending = window.slice(consumed - this.base);
         this.base = consumed;
@@ -61,6 +78,7 @@ export class Online {
     if (types.length !== this.linktypes) {
       this.linktypes = types.length;
       this.engine.interfaces(types);
+      if (this.observe) this.observers.splice(0, this.observers.length, ...this.observe(this.survey.summary()));
     }
     for (let from = 0; from < count; ) {
       const took = this.engine.push(this.rows, from, count - from, this.packets + from + 1, window, this.base);
@@ -78,6 +96,10 @@ export class Online {
   /** What is ready, as sorted runs; a run's bytes are good until the next one. */
   seal(captureId: string): Generator<Run> {
     return this.parts.seal(captureId);
+  }
+  /** What is ready, set apart until the capture's id is known. */
+  spill(): Generator<Unsealed> {
+    return this.parts.spill();
   }
   /** After the last push: everything that is still open ends. */
   finish(): { summary: NativeSummary; linktypes: Uint32Array } {

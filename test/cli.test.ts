@@ -246,3 +246,38 @@ test("a reader that has seen enough is no error", () => {
   const r = spawnSync("bash", ["-c", `${join(root, "bin", "threatflow")} fields | head -1`], { encoding: "utf8" });
   expect(r.stderr).toBe("");
 });
+
+test.each([
+  ["everything.pcap", (b: Buffer) => b, []],
+  ["gzip", (b: Buffer) => gzipSync(b), []],
+  ["filtered", (b: Buffer) => b, ["--filter", "udp"]],
+])("--no-evidence, %s: the records of the same bytes, and nothing kept", (_name, pack, flags) => {
+  const input = pack(readFileSync(fixture));
+  writeFileSync(join(dir, "given"), input);
+  const kept = run(["analyze", join(dir, "given"), "--ndjson", join(dir, "kept"), "--json", "--quiet", ...flags]);
+  const through = run(
+    ["analyze", "-", "--no-evidence", "--ndjson", join(dir, "through"), "--data", join(dir, "data"), "--json", "--quiet", ...flags],
+    { input },
+  );
+  expect(through.stderr).toBe("");
+  expect(json(through)).toMatchObject({
+    evidence: false,
+    capture: { id: json(kept).capture.id },
+    accounting: json(kept).accounting,
+    records: json(kept).records,
+  });
+  for (const f of readdirSync(join(dir, "kept")))
+    expect(readFileSync(join(dir, "through", f), "utf8")).toBe(readFileSync(join(dir, "kept", f), "utf8"));
+  expect(existsSync(join(dir, "data", "captures"))).toBe(false);
+  const cut = run(["extract", "--packets", "1", "-o", join(dir, "x.pcap"), "--data", join(dir, "data")]);
+  expect(cut.status).toBe(1);
+  expect(cut.stderr).toMatch(/the original bytes of - are not at any place/);
+});
+test("--no-evidence: what is no capture is refused, an empty one too", () => {
+  expect(run(["analyze", "-", "--no-evidence", "--ndjson", join(dir, "o")], { input: Buffer.from("hello, hello, hello") }).stderr).toMatch(
+    /no capture/,
+  );
+  expect(run(["analyze", "-", "--no-evidence", "--ndjson", join(dir, "o")], { input: Buffer.alloc(0) }).stderr).toMatch(
+    /standard input is empty/,
+  );
+});

@@ -163,6 +163,20 @@ test.each([
   }
 });
 
+test("without a worker the command says so; when one comes the import goes on", async () => {
+  const own = await testCluster();
+  try {
+    const waiting = own.run("analyze", fixture("arp/who-has.pcap"), "--json");
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await own.worker(1);
+    const r = await waiting;
+    expect(r.status).toBe(0);
+    expect(r.stderr).toMatch(/waiting: no worker is running; `threatflow worker` starts one/);
+  } finally {
+    await own.close();
+  }
+});
+
 test("cancel: queued work goes, nothing is left", async () => {
   const own = await testCluster();
   try {

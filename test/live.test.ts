@@ -1,6 +1,6 @@
 /** Live capture on a veth pair between two network namespaces, with replayed traffic of real servers, beside tcpdump. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,6 +78,10 @@ const end = async (c: Capture): Promise<any> => {
   if (r.status !== 0) throw new Error(`exit ${r.status}: ${r.stderr}`);
   return JSON.parse(r.stdout);
 };
+/** Waits until something holds, however slow the machine is; at most half a minute. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !holds(); i++) await sleep(100);
+}
 /** Records without what differs between two captures of the same packets. */
 const bare = (d: string): Map<string, string[]> =>
   new Map(
@@ -195,7 +199,12 @@ live("-c ends after so many packets; --keep deletes the oldest segments", async 
   expect(JSON.parse(r.stdout).accounting).toMatchObject({ read: 25, kernel_dropped: 0 });
   const c = await capture("kept", "--rotate", "20p", "--keep", "3f");
   replay(MIXED, "--pps", "150");
-  await sleep(1200);
+  const kept = join(dir, "kept", "captures");
+  await until(() =>
+    readdirSync(kept).some(
+      (id) => segmentsOf("kept", id).length < 4 && readFileSync(join(kept, id, "manifest.json"), "utf8").includes("000015.pcap"),
+    ),
+  );
   const s = await end(c);
   expect(s.accounting.read).toBe(288);
   expect(segmentsOf("kept", s.capture.id).length).toBeLessThan(6);
@@ -215,7 +224,14 @@ live(
     const c = await capture("killed", "--rotate", "50p");
     expect(sh(`ip -n ${B} -d link show vb`).stdout).toMatch(/promiscuity 1/);
     replay(MIXED, "--topspeed");
-    await sleep(400);
+    // All is on disk: five whole segments of 50 packets, and the hidden one.
+    const written = (): number => {
+      const where = join(dir, "killed", "captures");
+      const [id] = existsSync(where) ? readdirSync(where) : [];
+      const files = id ? readdirSync(join(where, id)).filter((f) => f.includes(".pcap")) : [];
+      return files.reduce((a, f) => a + statSync(join(where, id, f)).size, 0);
+    };
+    await until(() => written() === statSync(MIXED).size + 5 * 24);
     c.child.kill("SIGKILL"); // ip netns exec became threatflow
     await c.done;
     await sleep(300);
@@ -250,13 +266,16 @@ live("records reach the terminal while the capture runs", async () => {
   child.stderr.on("data", (b) => (err += b));
   while (!err.includes("capturing on")) await sleep(50);
   replay(MIXED, "--topspeed");
-  await sleep(2000);
-  expect(
-    out
-      .split("\n")
-      .filter(Boolean)
-      .map((l) => JSON.parse(l).event.dataset),
-  ).toEqual(expect.arrayContaining(["dns", "http", "tls", "ssh"]));
+  const wanted = ["dns", "http", "tls", "ssh"];
+  const seen = (): Set<string> =>
+    new Set(
+      out
+        .split("\n")
+        .filter((l) => l.endsWith("}"))
+        .map((l) => JSON.parse(l).event.dataset),
+    );
+  await until(() => wanted.every((d) => seen().has(d)));
+  expect([...seen()]).toEqual(expect.arrayContaining(wanted));
   child.kill("SIGINT");
   await new Promise((resolve) => child.on("close", resolve));
 });

@@ -57,7 +57,11 @@ live(
     const socket = createSocket("udp4");
     const chatter = setInterval(() => socket.send("tick", 9, "127.0.0.1"), 100);
     run("run", broken.id);
-    await sleep(7000);
+    const finished = (): number =>
+      listed()
+        .find((a) => a.id === id)
+        .runs.filter((r: { state: string }) => r.state === "done").length;
+    for (let i = 0; i < 60 && finished() < 2; i++) await sleep(500);
     clearInterval(chatter);
     socket.close();
     run("pause", id);
@@ -82,5 +86,5 @@ live(
     expect(run("remove", id).status).toBe(0);
     expect(listed()).toHaveLength(2);
   },
-  30000,
+  60000,
 );

@@ -12,6 +12,7 @@ import { openSource } from "../ingest/source.js";
 import { analyze } from "../jobs/analyze.js";
 import { difference, importKey } from "../jobs/import-key.js";
 import { Pool } from "../jobs/pool.js";
+import { analyzeThrough } from "../jobs/stream-through.js";
 import { duckSearch } from "../search/duckdb.js";
 import type { Settings } from "../settings.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
@@ -43,10 +44,52 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
   process.once("SIGTERM", interrupted);
   const key = importKey(decode);
 
+  /** Standard input that is not kept. */
+  const through = async (progress: ProgressLine, ndjson: string | undefined): ReturnType<Analyst["one"]> => {
+    let present: CaptureEntry | undefined;
+    try {
+      const analyzed = await analyzeThrough({
+        name: "-",
+        input: process.stdin as AsyncIterable<Buffer>,
+        decode,
+        filter,
+        sinks: [...(ndjson ? [ndjsonSink(ndjson)] : []), ...(store ? [parquetSink(store)] : [])],
+        workDir,
+        signal: abort.signal,
+        progress: progress.update,
+        known: async (id) => {
+          present = flags.force ? undefined : await catalog?.find(id);
+          return present === undefined;
+        },
+      });
+      const { summary } = analyzed;
+      const added = new Date().toISOString();
+      await catalog?.put({
+        id: summary.capture.id,
+        key,
+        name: "-",
+        bytes: summary.capture.bytes,
+        path: undefined,
+        added,
+        status: "done",
+        generation: 0,
+        month: monthOf(added),
+        summary,
+      });
+      return analyzed;
+    } catch (error) {
+      if (!present) throw error;
+      return await already(present, key, ndjson, store as string);
+    } finally {
+      progress.clear();
+    }
+  };
+
   const one: Analyst["one"] = async (file, ndjson) => {
     const joined = typeof file !== "string";
     const name = joined ? joinedName(file) : file;
     const progress = new ProgressLine(name === "-" ? "standard input" : basename(name), flags.quiet === true);
+    if (name === "-" && !flags.evidence) return through(progress, ndjson);
     const source = await openSource(joined ? "-" : name, {
       stdin: joined ? Readable.from(joinedInput(file)) : undefined,
       spoolDir: workDir,

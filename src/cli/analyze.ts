@@ -26,6 +26,7 @@ export interface Flags extends RunFlags, DecodeFlags {
   quiet?: boolean;
   spoolQuota?: string;
   wait: boolean;
+  evidence: boolean;
   join?: boolean;
 }
 /** Analyses one capture; `ndjson` is the folder for its records. */
@@ -55,6 +56,7 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
     .option("--force", "analyse again and replace what is there")
     .option("--join", "the captures are one: a ring of files, in name order")
     .option("--keep", "copy the capture into the data folder")
+    .option("--no-evidence", "of standard input: keep no copy of the capture, analyse it as it comes")
     .option("--quiet", "no progress")
     .option("--no-wait", "with Redis and Elasticsearch: queue the captures and return")
     .option("--credentials", "keep credentials in HTTP headers instead of [redacted]")

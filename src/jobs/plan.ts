@@ -37,7 +37,7 @@ export function shardJobs(path: string, shards: number, windowBytes: number, dec
 }
 
 /** Interfaces are named in records where the capture has several, or where one has a name. */
-function observersOf(s: NativeSummary): (Observer | undefined)[] {
+export function observersOf(s: NativeSummary): (Observer | undefined)[] {
   if (s.format !== "pcapng") return [];
   return s.interfaces.map((i, n) => {
     const name = i.name?.length ? wireText(i.name, 256, new TextNotes()) : undefined;

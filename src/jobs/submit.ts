@@ -112,6 +112,14 @@ async function patient<T>(work: () => Promise<T>, progress: (p: Progress) => voi
   }
 }
 
+/** How long an import may wait in the queue before it is asked whether anybody works there, ms. */
+const ALONE_MS = 2000;
+async function nobody(c: Cluster, e: CaptureEntry): Promise<string | undefined> {
+  if (Date.now() - Date.parse(e.queued ?? e.added) < ALONE_MS) return undefined;
+  const workers = await within(c.queues.survey.getWorkersCount(), c.settings).catch(() => 1);
+  return workers === 0 ? "no worker is running; `threatflow worker` starts one" : undefined;
+}
+
 /** How far an import is, from its jobs. */
 export async function progressOf(c: Cluster, e: CaptureEntry): Promise<Progress & { records?: number }> {
   const none: JobProgress = { done: 0, total: 0 };
@@ -119,7 +127,8 @@ export async function progressOf(c: Cluster, e: CaptureEntry): Promise<Progress 
     const p = ((
       await within(c.queues.survey.getJob(jobId("survey", { capture: e.id, generation: e.generation })), c.settings).catch(() => undefined)
     )?.progress || none) as JobProgress;
-    return { stage: "survey", done: p.done, total: p.total, waiting: p.waiting };
+    const waiting = p.waiting ?? (e.status === "queued" ? await nobody(c, e) : undefined);
+    return { stage: "survey", done: p.done, total: p.total, waiting };
   }
   if (e.status === "indexing") return { stage: "write", done: 0, total: 1 };
   const sum = { stage: "decode" as const, done: 0, total: 0, records: 0, waiting: undefined as string | undefined };

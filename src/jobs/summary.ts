@@ -44,6 +44,8 @@ export interface Summary {
   firstException?: string;
   damage?: { truncated_at?: number; broken_records?: number; broken_bytes?: number; notes?: string[] };
   already_imported?: boolean;
+  /** False: the bytes were not kept (`--no-evidence`), nothing can be cut out of them. */
+  evidence?: boolean;
 }
 
 /** The capture's bytes as far as a summary tells of them. */

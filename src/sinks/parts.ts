@@ -20,6 +20,23 @@ export interface Run {
   keys: Buffer;
 }
 
+/** Records whose ids wait for the capture's: rows and lines as they are, good until the next ones. */
+export interface Unsealed {
+  dataset: string;
+  count: number;
+  longest: number;
+  rows: Buffer;
+  text: Buffer;
+}
+
+/** Stamps the ids of records that were set apart, and sorts them. */
+export function sealUnsealed(u: Unsealed, captureId: string): Run {
+  const text = Buffer.allocUnsafeSlow(u.text.length);
+  const keys = Buffer.allocUnsafeSlow(u.count * layout.keyBytes);
+  addon.sealPart(u.rows, u.count, u.text, captureId, u.dataset, text, keys);
+  return { dataset: u.dataset, count: u.count, longest: u.longest, text, keys };
+}
+
 /** A run whose bytes stay. */
 export const keptRun = (r: Run): Run => ({ ...r, text: Buffer.from(r.text), keys: Buffer.from(r.keys) });
 
@@ -110,6 +127,19 @@ export class Parts {
   /** More waits than the budget allows: seal. */
   get full(): boolean {
     return this.bytes > PART_BYTES;
+  }
+
+  /** Everything that waits, unsealed: good until the next one. */
+  *spill(): Generator<Unsealed> {
+    for (const part of this.parts.values()) {
+      if (part.count === 0) continue;
+      const { dataset, count, longest } = part;
+      yield { dataset, count, longest, rows: part.rows.subarray(0, count * layout.partBytes), text: part.text.subarray(0, part.used) };
+      part.count = 0;
+      part.used = 0;
+      part.longest = 0;
+    }
+    this.bytes = 0;
   }
 
   /** Stamps the ids and gives everything that waits as sorted runs, one after the other: a run's bytes are good until the next one. */

@@ -281,3 +281,22 @@ test("--no-evidence: what is no capture is refused, an empty one too", () => {
     /standard input is empty/,
   );
 });
+test("an answer of 160,000 records fits into memory, in either order", () => {
+  const capture = join(dir, "many.pcap");
+  expect(spawnSync(process.execPath, [join(root, "scripts", "generate-capture.ts"), capture, "2000", "3"]).status).toBe(0);
+  const s = json(run(["analyze", capture, "--json", "--quiet"]));
+  const total = Object.values(s.records as Record<string, number>).reduce((a, b) => a + b, 0);
+  expect(total).toBeGreaterThan(150000);
+  for (const order of ["", "--sort -network.bytes"]) {
+    const r = spawnSync(
+      "bash",
+      [
+        "-c",
+        `${join(root, "bin", "threatflow")} query '*' --limit all --format ndjson --data ${join(dir, "data")} ${order} | cut -c1-80 | sort -u | wc -l`,
+      ],
+      { encoding: "utf8" },
+    );
+    expect(r.stderr).toBe("");
+    expect(Number(r.stdout)).toBe(total);
+  }
+}, 120000);

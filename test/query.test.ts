@@ -162,6 +162,31 @@ test("records over time, and who talked to whom", async () => {
   expect(await duck.count(span)).toBeGreaterThan(0);
   expect(await elastic.count(span)).toBe(await duck.count(span));
 });
+test("answers may be read beside each other", async () => {
+  for (const store of [duck, elastic]) {
+    const question = { query: "*", datasets: [], captures: undefined, limit: Infinity };
+    const whole = await linesOf(store, "*");
+    const readers = [
+      store.records(question),
+      store.records(question),
+      store.records({ ...question, sort: { field: "event.id", descending: true } }),
+    ].map((r) => r[Symbol.asyncIterator]());
+    const read: string[][] = [[], [], []];
+    for (let open = 3; open > 0; ) {
+      open = 0;
+      for (const [i, r] of readers.entries()) {
+        const { value, done } = await r.next();
+        if (done) continue;
+        open++;
+        read[i].push(value);
+      }
+      expect(await store.count(question)).toBe(whole.length);
+    }
+    expect(read[0]).toEqual(whole);
+    expect(read[1]).toEqual(whole);
+    expect([...read[2]].sort()).toEqual([...whole].sort());
+  }
+});
 test("pages of any size put together are the whole", async () => {
   const whole = await linesOf(duck, "*");
   for (const store of [duck, elastic])

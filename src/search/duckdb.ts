@@ -18,7 +18,17 @@ import {
 } from "./search.js";
 import { orderColumn, whereOf } from "./sql.js";
 
+/** Records without a packet (of a capture) come behind those of the same time. */
+const PACKET = 'coalesce("threatflow.packet", 9223372036854775807)';
 const ORDER = '"@timestamp", "threatflow.packet", "event.id"';
+const KEY = `epoch_ns("@timestamp"), ${PACKET}, "event.id"`;
+/** Records behind one with this key. */
+function after([time, packet, id]: readonly unknown[]): string {
+  const at = `make_timestamp_ns(${time})`;
+  return `"@timestamp" > ${at} OR ("@timestamp" = ${at} AND (${PACKET} > ${packet} OR (${PACKET} = ${packet} AND "event.id" > ${quoteText(String(id))})))`;
+}
+/** Records in one answer of the database. */
+const PAGE = 8000;
 
 export async function duckSearch(dataDir: string): Promise<Search> {
   const spill = join(dataDir, ".tmp");
@@ -70,15 +80,54 @@ class DuckSearch implements Search {
     return Number(reader.getRows()[0][0]);
   }
 
+  /**
+   * In pages, each from behind the last record of the one before: what a long answer needs of memory does not grow with it, and answers may be read
+   * beside each other on one connection.
+   */
   async *records(q: Question): AsyncGenerator<string> {
     const by = q.sort && sortable(q.sort.field);
     const source = await this.source(q);
     if (!source) return;
-    const order =
-      by && source.columns.has(by.name) ? `${orderColumn(by)} ${q.sort?.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}` : ORDER;
-    const limit = Number.isFinite(q.limit) ? `LIMIT ${q.limit}` : "";
-    const result = await this.connection.stream(`SELECT _record ${source.sql} ORDER BY ${order} ${limit} OFFSET ${q.from ?? 0}`);
-    for await (const rows of result.yieldRowsJs()) for (const r of rows) yield String(r[0]);
+    if (by && source.columns.has(by.name)) {
+      yield* this.sorted(source.sql, `${orderColumn(by)} ${q.sort?.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}`, q);
+      return;
+    }
+    let behind = "";
+    let skip = q.from ?? 0;
+    for (let left = q.limit; left > 0; ) {
+      const size = Math.min(PAGE, left);
+      // First where the page ends, from the keys alone; then its records: a sort that carries them all does not fit into memory.
+      const [bound] = (
+        await this.connection.runAndReadAll(`SELECT ${KEY} ${source.sql}${behind} ORDER BY ${ORDER} LIMIT 1 OFFSET ${skip + size - 1}`)
+      ).getRowsJS();
+      const until = bound ? ` AND NOT (${after(bound)})` : "";
+      const reader = await this.connection.runAndReadAll(`SELECT _record ${source.sql}${behind}${until} ORDER BY ${ORDER} OFFSET ${skip}`);
+      for (const r of reader.getRowsJS()) yield String(r[0]);
+      if (!bound) return;
+      left -= size;
+      skip = 0;
+      behind = ` AND (${after(bound)})`;
+    }
+  }
+
+  /** By a field of choice: the keys are sorted as a whole, records are read page by page. */
+  private async *sorted(source: string, order: string, q: Question): AsyncGenerator<string> {
+    for (let from = q.from ?? 0, left = q.limit; left > 0; ) {
+      const size = Math.min(PAGE, left);
+      const keys = (
+        await this.connection.runAndReadAll(`SELECT "event.id" ${source} ORDER BY ${order} LIMIT ${size} OFFSET ${from}`)
+      ).getRowsJS();
+      if (keys.length === 0) return;
+      const ids = keys.map((r) => String(r[0]));
+      const found = await this.connection.runAndReadAll(
+        `SELECT "event.id", _record ${source} AND "event.id" IN (${ids.map(quoteText).join(",")})`,
+      );
+      const byId = new Map(found.getRowsJS().map((r) => [String(r[0]), String(r[1])]));
+      for (const id of ids) yield byId.get(id) as string;
+      if (ids.length < size) return;
+      left -= ids.length;
+      from += ids.length;
+    }
   }
 
   async top(q: Question, name: string): Promise<TopValue[]> {

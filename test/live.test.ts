@@ -258,6 +258,17 @@ live(
   },
 );
 
+live("a decoding process that dies is replaced and told everything again", async () => {
+  const c = await capture("death", "--rotate", "50p");
+  replay(MIXED, "--topspeed");
+  const captured = join(dir, "death", "captures");
+  await until(() => existsSync(captured) && readdirSync(captured).some((id) => segmentsOf("death", id).length === 5));
+  sh(`pkill -KILL -P ${c.child.pid} -f online-worker`);
+  const s = await end(c);
+  expect(s).toMatchObject({ status: "complete", accounting: { read: 288, decoded: 288, kernel_received: 288 } });
+  expect(bare(join(dir, "death", "nd")).get("http")).toHaveLength(14);
+});
+
 live("records reach the terminal while the capture runs", async () => {
   const child = spawn("ip", ["netns", "exec", B, threatflow, "capture", "-i", "vb", "--data", join(dir, "follow"), "--follow", "--quiet"]);
   let out = "";

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alive } from "../alive.js";
-import { type CaptureEntry, monthOf } from "../catalog/catalog.js";
+import { freshEntry } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
 import { receive } from "../ingest/capture-store.js";
@@ -40,20 +40,7 @@ export async function embeddedBackend(dataDir: string): Promise<Backend> {
         const { id, bytes } = await receive(name, checkedInput(name, input, room), hidden);
         const path = join(dataDir, "captures", id);
         if (!existsSync(path)) renameSync(hidden, path);
-        const now = new Date().toISOString();
-        const fresh: CaptureEntry = {
-          id,
-          key,
-          name,
-          bytes,
-          path,
-          added: now,
-          queued: now,
-          status: "queued",
-          generation: Date.now(),
-          month: monthOf(now),
-          summary: undefined,
-        };
+        const fresh = freshEntry({ id, key, name, bytes, path });
         const { mine, entry } = await catalog.claim(fresh, (there) =>
           there.status === "failed" || there.status === "cancelled" || (force && there.status === "done")
             ? { ...fresh, added: there.added, generation: Math.max(fresh.generation, there.generation + 1) }

@@ -60,7 +60,7 @@ export async function uploadRoutes(app: FastifyInstance, b: Backend, status: Rea
       ...says("resumable uploads: tus 1.0"),
       handler: (request, reply) => {
         reply.hijack();
-        void server.handle(request.raw, reply.raw);
+        server.handle(request.raw, reply.raw).catch(() => reply.raw.destroy());
       },
     });
 }

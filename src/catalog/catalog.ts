@@ -53,6 +53,19 @@ export interface Catalog {
   close(): void;
 }
 
+/** An entry as it begins: claimed now, its records still to come. */
+export function freshEntry(given: Pick<CaptureEntry, "id" | "key" | "name" | "bytes" | "path">): CaptureEntry {
+  const now = new Date();
+  return {
+    ...given,
+    added: now.toISOString(),
+    queued: now.toISOString(),
+    status: "queued",
+    generation: now.getTime(),
+    month: monthOf(now.toISOString()),
+    summary: undefined,
+  };
+}
 export const monthOf = (added: string): string => added.slice(0, 7).replace("-", ".");
 export const isIdPrefix = (id: string): boolean => /^[0-9a-f]{8,64}$/.test(id);
 

@@ -76,6 +76,12 @@ export function openSchedules(dataDir: string): Schedules {
       .map((r) => JSON.parse((r as { schedule: string }).schedule) as Schedule);
   return {
     add(given, now) {
+      if ((given.every !== undefined && given.every < 1000) || given.durationMs < 1)
+        throw new ThreatflowError(
+          "USAGE",
+          "a schedule runs at most once a second, each run for some time",
+          "e.g. --every 1h --duration 10m",
+        );
       const next = nextDue(given, now, now);
       const after = nextDue(given, next, now);
       if (after.getTime() - next.getTime() < given.durationMs)

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { type CaptureEntry, type Catalog, monthOf } from "../catalog/catalog.js";
+import { type CaptureEntry, freshEntry } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, type RunOptions } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
@@ -13,6 +13,7 @@ import { analyze } from "../jobs/analyze.js";
 import { difference, importKey } from "../jobs/import-key.js";
 import { Pool } from "../jobs/pool.js";
 import { analyzeThrough } from "../jobs/stream-through.js";
+import type { Summary } from "../jobs/summary.js";
 import { duckSearch } from "../search/duckdb.js";
 import type { Settings } from "../settings.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
@@ -44,6 +45,10 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
   process.once("SIGTERM", interrupted);
   const key = importKey(decode);
 
+  const remember = async (name: string, summary: Summary, path: string | undefined): Promise<void> => {
+    const { id, bytes } = summary.capture;
+    await catalog?.put({ ...freshEntry({ id, key, name, bytes, path }), status: "done", summary });
+  };
   /** Standard input that is not kept. */
   const through = async (progress: ProgressLine, ndjson: string | undefined): ReturnType<Analyst["one"]> => {
     let present: CaptureEntry | undefined;
@@ -62,20 +67,7 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
           return present === undefined;
         },
       });
-      const { summary } = analyzed;
-      const added = new Date().toISOString();
-      await catalog?.put({
-        id: summary.capture.id,
-        key,
-        name: "-",
-        bytes: summary.capture.bytes,
-        path: undefined,
-        added,
-        status: "done",
-        generation: 0,
-        month: monthOf(added),
-        summary,
-      });
+      await remember("-", analyzed.summary, undefined);
       return analyzed;
     } catch (error) {
       if (!present) throw error;
@@ -120,26 +112,9 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
         return undefined;
       });
       if (!analyzed) return await already(present as CaptureEntry, key, ndjson, store as string);
-      if (store && catalog)
-        await remember(catalog, analyzed.summary.capture.id, keepEvidence(source, analyzed.summary.capture.id, store, flags.keep === true));
+      if (store)
+        await remember(source.name, analyzed.summary, keepEvidence(source, analyzed.summary.capture.id, store, flags.keep === true));
       return analyzed;
-
-      async function remember(c: Catalog, id: string, path: string): Promise<void> {
-        const added = new Date().toISOString();
-        const summary = (analyzed as { summary: CaptureEntry["summary"] }).summary;
-        await c.put({
-          id,
-          key,
-          name: source.name,
-          bytes: source.givenBytes,
-          path,
-          added,
-          status: "done",
-          generation: 0,
-          month: monthOf(added),
-          summary,
-        });
-      }
     } finally {
       progress.clear();
       source.dispose();

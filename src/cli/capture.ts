@@ -1,7 +1,7 @@
 /** `threatflow capture -i IF`: record, roll, analyse as it comes. `threatflow interfaces`. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { monthOf } from "../catalog/catalog.js";
+import { freshEntry } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_DECODE } from "../config.js";
 import { ThreatflowError } from "../errors.js";
@@ -111,7 +111,7 @@ async function capture(f: Flags): Promise<number> {
       interfaces: names,
       live: {
         snaplen: positive(f.snaplen, "-s"),
-        bufferBytes: positive(f.buffer, "-B") << 20,
+        bufferBytes: Math.min(2047, positive(f.buffer, "-B")) * 2 ** 20,
         promiscuous: f.promiscuous,
         filter,
         form,
@@ -135,19 +135,8 @@ async function capture(f: Flags): Promise<number> {
     });
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     if (segments) {
-      const added = new Date().toISOString();
-      await catalog.put({
-        id: summary.capture.id,
-        key: importKey(decode),
-        name: summary.capture.name,
-        bytes: summary.capture.bytes,
-        path: segments,
-        added,
-        status: "done",
-        generation: 0,
-        month: monthOf(added),
-        summary,
-      });
+      const { id, name, bytes } = summary.capture;
+      await catalog.put({ ...freshEntry({ id, key: importKey(decode), name, bytes, path: segments }), status: "done", summary });
     } else if (f.ndjson) await emptyNdjson(f.ndjson);
     const shown = f.follow ? process.stderr : process.stdout;
     if (f.json) shown.write(`${JSON.stringify(summary)}\n`);

@@ -1,12 +1,13 @@
 /** Imports of one machine that outlive the process: what is queued stands in the catalogue, a server that starts again goes on with it. */
-import { mkdirSync, statfsSync } from "node:fs";
+import { mkdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { CaptureEntry, CaptureStatus, Catalog } from "../catalog/catalog.js";
 import { DEFAULT_SPOOL_QUOTA, defaultRun } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
 import { readFilter } from "../ingest/filter.js";
 import { openSource } from "../ingest/source.js";
-import { parquetSink } from "../sinks/parquet.js";
+import { DATASETS } from "../records/fields.js";
+import { parquetSink, recordFile } from "../sinks/parquet.js";
 import { analyze } from "./analyze.js";
 import { optionsOf } from "./import-key.js";
 import { Pool } from "./pool.js";
@@ -44,9 +45,11 @@ export class EmbeddedImports {
   wake(): void {
     if (this.running || this.ended) return;
     this.running = true;
-    void this.run().finally(() => {
-      this.running = false;
-    });
+    void this.run()
+      .catch((error: unknown) => process.stderr.write(`threatflow: imports stopped: ${(error as Error).message}\n`)) // the next upload wakes them
+      .finally(() => {
+        this.running = false;
+      });
   }
   /** Stops the import of a capture, if it is under way. */
   cancel(id: string): void {
@@ -71,9 +74,10 @@ export class EmbeddedImports {
     this.aborts.set(e.id, abort);
     const workDir = join(this.dataDir, ".tmp");
     let status: CaptureStatus | undefined;
-    const step = async (next: Partial<CaptureEntry>): Promise<void> => {
-      await this.catalog.update(e.id, (there) => (there.generation === e.generation ? { ...there, ...next } : undefined));
+    const step = async (next: Partial<CaptureEntry>): Promise<boolean> => {
+      const there = await this.catalog.update(e.id, (x) => (x.generation === e.generation ? { ...x, ...next } : undefined));
       this.changed(e.id);
+      return there !== undefined;
     };
     try {
       mkdirSync(workDir, { recursive: true });
@@ -101,7 +105,14 @@ export class EmbeddedImports {
             void step({ status }).catch(() => undefined);
           },
         });
-        await step({ status: "done", summary, digest: { ...digest, talkers: digest.talkers.slice(0, 50) }, error: undefined });
+        const wanted = await step({
+          status: "done",
+          summary,
+          digest: { ...digest, talkers: digest.talkers.slice(0, 50) },
+          error: undefined,
+        });
+        // Deleted while its records were written: they go too.
+        if (!wanted) for (const d of DATASETS) rmSync(recordFile(this.dataDir, d, e.id), { force: true });
       } finally {
         source.dispose();
       }

@@ -18,6 +18,13 @@ export interface Decoded {
   bytes: number;
 }
 
+interface Segment {
+  path: string;
+  head: number;
+  records: number;
+  reached: number;
+}
+
 /** The decoding process and what it was told; one that dies is replaced and told everything again, once. */
 export class LiveDecoder {
   packets = 0;
@@ -26,7 +33,10 @@ export class LiveDecoder {
   private readonly follow: ((lines: string) => void) | undefined;
   private runs: RunFile[] = [];
   /** Segments in order: where they lie now, and how far their records go. */
-  private readonly segments: { told: string; path: string; head: number; records: number; reached: number }[] = [];
+  private readonly segments: Segment[] = [];
+  /** What it reads now. */
+  private asked: Segment | undefined;
+  private over = false;
   private deaths = 0;
   private ended = false;
   private outcome: { resolve(d: Decoded): void; reject(e: unknown): void } | undefined;
@@ -55,6 +65,7 @@ export class LiveDecoder {
     child.on("error", () => undefined);
     child.on("exit", (code, signal) => {
       if (this.child !== child) return;
+      this.over = false;
       if (++this.deaths > 1)
         this.settle(
           new ThreatflowError(
@@ -67,31 +78,49 @@ export class LiveDecoder {
     });
     this.tell(this.start);
   }
+  /** Everything once more, if it is all still there. */
   private again(): void {
+    if (this.segments.some((s) => !existsSync(s.path))) {
+      this.settle(
+        new ThreatflowError(
+          "WORKER_CRASH",
+          "decoding failed, and segments that it needs were deleted by --keep",
+          "the segments that are left can be analysed",
+        ),
+      );
+      return;
+    }
     this.runs = [];
     this.packets = 0;
+    this.asked = undefined;
+    for (const s of this.segments) s.reached = 0;
     this.spawn();
-    for (const s of this.segments) {
-      s.told = s.path;
-      s.reached = 0;
-      if (existsSync(s.path)) this.tell({ type: "grown", path: s.path, head: s.head, records: s.records });
-    }
-    if (this.ended) this.tell({ type: "end" });
+    this.ask();
   }
   private tell(m: ToOnline): void {
     if (this.child?.connected) this.child.send(m, () => undefined);
   }
+  /** Tells how far to read, one segment at a time: nothing piles up before a decoder that is behind. */
+  private ask(): void {
+    if (this.asked || this.over) return;
+    this.asked = this.segments.find((s) => s.reached < s.records);
+    if (this.asked) this.tell({ type: "grown", path: this.asked.path, head: this.asked.head, records: this.asked.records });
+    else if (this.ended) {
+      this.over = true;
+      this.tell({ type: "end" });
+    }
+  }
 
   grown(path: string, head: number, records: number): void {
     let s = this.segments.at(-1);
-    if (!s || s.told !== path) {
-      s = { told: path, path, head, records, reached: 0 };
+    if (!s || s.path !== path) {
+      s = { path, head, records, reached: 0 };
       this.segments.push(s);
     }
     s.records = records;
-    this.tell({ type: "grown", path: s.told, head, records });
+    this.ask();
   }
-  /** The file has another name; the process has it open under the old one, or is told the new one before it opens it. */
+  /** The file has another name now; the process has it open, or finds it (src/jobs/online-worker.ts). */
   renamed(hidden: string, path: string): void {
     const s = this.segments.find((x) => x.path === hidden);
     if (s) s.path = path;
@@ -104,8 +133,9 @@ export class LiveDecoder {
   private heard(m: FromOnline): void {
     if (m.type === "reached") {
       this.packets = m.packets;
-      const s = this.segments.find((x) => x.told === m.path);
-      if (s) s.reached = m.records;
+      if (this.asked) this.asked.reached = m.records;
+      this.asked = undefined;
+      this.ask();
     } else if (m.type === "run") {
       this.runs.push(m.run);
       if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
@@ -127,7 +157,7 @@ export class LiveDecoder {
     return new Promise((resolve, reject) => {
       this.outcome = { resolve, reject };
       if (this.early) this.settle(this.early);
-      else this.tell({ type: "end" });
+      else this.ask();
     });
   }
   dispose(): void {

@@ -54,22 +54,25 @@ function seal(): void {
 }
 
 /** A segment is hidden while it is written, and may have been closed and named since this was told. */
+function namedPath(path: string): string {
+  const named = /^\.(.+)\.part$/.exec(basename(path))?.[1];
+  return named ? join(dirname(path), named) : path;
+}
 function openSegment(path: string): number {
   try {
     return openSync(path, "r");
   } catch (error) {
-    const named = /^\.(.+)\.part$/.exec(basename(path))?.[1];
-    if (!named) throw error;
-    return openSync(join(dirname(path), named), "r");
+    if (namedPath(path) === path) throw error;
+    return openSync(namedPath(path), "r");
   }
 }
 
 /** Reads a segment on to `records`; the head of later segments repeats the first one's and is left out. */
 function grown(m: Extract<ToOnline, { type: "grown" }>): void {
-  if (m.path !== open) {
+  if (namedPath(m.path) !== open) {
     if (fd >= 0) closeSync(fd);
     fd = openSegment(m.path);
-    open = m.path;
+    open = namedPath(m.path);
     at = first ? 0 : m.head;
     first = false;
   }

@@ -94,6 +94,7 @@ class Recorder implements SegmentListener {
   private taken = 0;
   private full: ThreatflowError | undefined;
   private lastUpkeep = 0;
+  private trouble: string | undefined;
 
   constructor(r: RecordRequest, opened: LiveInterface[]) {
     this.r = r;
@@ -107,7 +108,13 @@ class Recorder implements SegmentListener {
     this.r.signal.addEventListener("abort", end, { once: true });
     const timer = this.r.durationMs < Infinity ? setTimeout(end, this.r.durationMs) : undefined;
     if (this.r.signal.aborted) end();
-    const upkeep = setInterval(() => this.upkeep(), UPKEEP_MS);
+    const upkeep = setInterval(() => {
+      try {
+        this.upkeep();
+      } catch (error) {
+        this.trouble = (error as Error).message; // a folder that cannot be looked at costs retention, not the capture
+      }
+    }, UPKEEP_MS);
     try {
       const rest = await Promise.allSettled(this.opened.map((i) => this.pump(i, over)));
       const failed = rest.find((x) => x.status === "rejected");
@@ -223,7 +230,7 @@ class Recorder implements SegmentListener {
       dropped: this.opened.reduce((a, i) => a + i.counts().dropped, 0) + (w?.diskDropped ?? 0),
       segments: w?.manifest.segments.length ?? 0,
       behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
-      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message,
+      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message ?? this.trouble,
     });
   }
 

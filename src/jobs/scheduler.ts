@@ -23,7 +23,13 @@ export class Scheduler {
     // What another process left running when it died did not end well.
     for (const r of schedules.runs(undefined, 1000))
       if (r.state === "running") schedules.record({ ...r, state: "failed", what: "the scheduler ended while it ran" });
-    this.timer = setInterval(() => this.tick(new Date()), TICK_MS);
+    this.timer = setInterval(() => {
+      try {
+        this.tick(new Date());
+      } catch (error) {
+        told(`schedules: ${(error as Error).message}`); // the catalogue is busy or its disk full: the next tick tries again
+      }
+    }, TICK_MS);
   }
 
   private tick(now: Date): void {

@@ -1,7 +1,7 @@
 /** The submitting side: takes a capture into the store, claims its import, queues it, and follows it to its end. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEntry } from "../catalog/catalog.js";
-import { monthOf } from "../catalog/catalog.js";
+import { freshEntry } from "../catalog/catalog.js";
 import { type ErrorCode, ThreatflowError } from "../errors.js";
 import { deleteRecords } from "../sinks/indices.js";
 import type { Cluster } from "./cluster.js";
@@ -32,20 +32,7 @@ const LOOK_MOST_MS = 500;
 /** Two submitters of the same bytes at once: one queues the work, both follow it. Throws ALREADY_IMPORTED_OTHERWISE. */
 export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) => void): Promise<Submitted> {
   const stored = await c.store.add(s.name, s.input, onBytes);
-  const now = new Date().toISOString();
-  const fresh: CaptureEntry = {
-    id: stored.id,
-    key: s.key,
-    name: s.name,
-    bytes: stored.bytes,
-    path: undefined,
-    added: now,
-    queued: now,
-    status: "queued",
-    generation: Date.now(),
-    month: monthOf(now),
-    summary: undefined,
-  };
+  const fresh = freshEntry({ id: stored.id, key: s.key, name: s.name, bytes: stored.bytes, path: undefined });
   const { mine, entry } = await c.catalog.claim(fresh, (there) => {
     if (RUNNING.includes(there.status)) return undefined;
     if (there.status === "done" && !s.force) return undefined;

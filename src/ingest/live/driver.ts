@@ -2,6 +2,7 @@
 import { getSystemErrorMap } from "node:util";
 import { addon, type NativeLive } from "../../engine/native.js";
 import { ThreatflowError } from "../../errors.js";
+import { linktypeNumber } from "../../records/protocols.js";
 import type { Filter } from "../filter.js";
 import { interfaceDrops, interfaces } from "./interfaces.js";
 
@@ -91,7 +92,7 @@ export class LiveInterface {
 function linktypeOf(name: string): number {
   const i = interfaces().find((x) => x.name === name);
   if (!i) throw openError(name, "no such interface", "ENODEV");
-  return { ETHERNET: 1, RAW: 101, IEEE802_11: 105, IEEE802_11_RADIOTAP: 127 }[i.linktype] ?? 1;
+  return linktypeNumber(i.linktype) ?? 1;
 }
 
 function openError(name: string, what: string, code: string): ThreatflowError {

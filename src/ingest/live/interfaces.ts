@@ -27,7 +27,7 @@ const HARDWARE: Readonly<Record<number, string>> = {
   776: "RAW",
   778: "RAW",
   801: "IEEE802_11",
-  803: "IEEE802_11_RADIOTAP",
+  803: "RADIOTAP",
 };
 
 const read = (name: string, what: string): string => {

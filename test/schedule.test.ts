@@ -62,12 +62,12 @@ live(
         .find((a) => a.id === id)
         .runs.filter((r: { state: string }) => r.state === "done").length;
     for (let i = 0; i < 60 && finished() < 2; i++) await sleep(500);
-    clearInterval(chatter);
-    socket.close();
     run("pause", id);
     await sleep(300);
     child.kill("SIGINT");
     await new Promise((resolve) => child.on("close", resolve));
+    clearInterval(chatter); // not before: a run that had begun would find nothing to record
+    socket.close();
     const all = listed();
     const [mine, missed, failing] = [id, late, broken.id].map((x) => all.find((a) => a.id === x));
     expect(mine.paused).toBe(true);

@@ -1,11 +1,12 @@
 /** Resumable uploads (tus 1.0): a connection that breaks costs what was in flight, not the file. What is abandoned goes after a day. */
-import { createReadStream, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FileStore } from "@tus/file-store";
 import { Server } from "@tus/server";
 import type { FastifyInstance } from "fastify";
 import { DEFAULT_DECODE } from "../config.js";
 import { ThreatflowError } from "../errors.js";
+import { bytesOf } from "../ingest/capture-store.js";
 import { importKey } from "../jobs/import-key.js";
 import type { Backend } from "./backend.js";
 import { nameOf } from "./captures.js";
@@ -29,7 +30,7 @@ export async function uploadRoutes(app: FastifyInstance, b: Backend, status: Rea
       try {
         const { entry, known } = await b.add(
           nameOf(upload.metadata?.filename ?? ""),
-          createReadStream(path, { highWaterMark: 1 << 20 }),
+          bytesOf(path),
           importKey(DEFAULT_DECODE),
           false,
         );

@@ -74,7 +74,7 @@ export function folderStore(dir: string): CaptureStore {
     async add(name, input, onBytes) {
       const hidden = join(scratch, `${process.pid}-${Math.floor(performance.now() * 1000)}-${Math.random().toString(36).slice(2)}`);
       try {
-        const { id, bytes } = await receive(name, input ?? createReadStream(name, { highWaterMark: 1 << 20 }), hidden, onBytes);
+        const { id, bytes } = await receive(name, input ?? bytesOf(name), hidden, onBytes);
         const target = place(id, "capture");
         const fresh = !existsSync(target);
         if (fresh) {
@@ -115,6 +115,11 @@ export function folderStore(dir: string): CaptureStore {
       rmSync(dirname(place(id, "capture")), { recursive: true, force: true });
     },
   };
+}
+
+/** A file's bytes, opened when they are first asked for: a stream that is opened sooner can fail where nobody listens yet, and ends the process. */
+export async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
 }
 
 /** Writes what comes to a new file that is on disk when this returns; counts and hashes. */

@@ -18,7 +18,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { systemError, ThreatflowError } from "../errors.js";
 import type { Settings } from "../settings.js";
-import { type CaptureStore, type Custody, custody, receive } from "./capture-store.js";
+import { bytesOf, type CaptureStore, type Custody, custody, receive } from "./capture-store.js";
 
 /** Objects up to this size go in one request, larger ones in parts of it. */
 const PART_BYTES = 32 << 20;
@@ -101,7 +101,7 @@ export function s3Store(s: Settings): CaptureStore {
       ask(async () => {
         const hidden = join(scratch, `${process.pid}-${Math.random().toString(36).slice(2)}`);
         try {
-          const { id, bytes } = await receive(name, input ?? createReadStream(name, { highWaterMark: 1 << 20 }), hidden, onBytes);
+          const { id, bytes } = await receive(name, input ?? bytesOf(name), hidden, onBytes);
           const fresh = !(await has(id, "capture"));
           if (fresh) await upload(key(id, "capture"), hidden);
           mkdirSync(join(cache, id), { recursive: true });

@@ -17,8 +17,9 @@ const MAY: Record<string, readonly string[]> = {
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
   replay: ["ingest", "jobs", "records", "search", "sinks"],
   online: ["engine", "flows", "pipeline", "records", "sinks"],
-  api: ["catalog", "ingest", "jobs", "records", "search", "settings", "sinks"],
-  cli: ["api", "catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
+  access: ["catalog"],
+  api: ["access", "catalog", "ingest", "jobs", "records", "search", "settings", "sinks"],
+  cli: ["access", "api", "catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");
 const problems: string[] = [];

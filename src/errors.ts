@@ -27,6 +27,8 @@ export type ErrorCode =
   | "WORKER_CRASH"
   | "NO_SUCH_INTERFACE"
   | "NOT_PERMITTED"
+  | "NO_SUCH_USER"
+  | "HELD"
   | "CAPTURE"
   | "USAGE"
   | "INTERNAL";

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { Client } from "@elastic/elasticsearch";
 import type { CaptureEntry, Catalog } from "../dist/catalog/catalog.js";
 import { elasticCatalog } from "../dist/catalog/elasticsearch.js";
+import type { Shelf } from "../dist/catalog/shelf.js";
+import { sqliteShelf } from "../dist/catalog/shelf.js";
+import { elasticShelf } from "../dist/catalog/shelf-elasticsearch.js";
 import { sqliteCatalog } from "../dist/catalog/sqlite.js";
 
 const url = process.env.TEST_ELASTICSEARCH_URL as string;
@@ -24,12 +27,15 @@ const entry = (n: number, more: Partial<CaptureEntry> = {}): CaptureEntry => ({
 
 describe.each(["sqlite", "elasticsearch"])("%s", (kind) => {
   let catalog: Catalog;
+  let shelf: Shelf;
   let end: () => Promise<void>;
   beforeAll(async () => {
     if (kind === "sqlite") {
       const dir = mkdtempSync(join(tmpdir(), "threatflow-catalog-"));
       catalog = sqliteCatalog(dir);
+      shelf = sqliteShelf(dir);
       end = async () => {
+        shelf.close();
         catalog.close();
         rmSync(dir, { recursive: true });
       };
@@ -37,8 +43,9 @@ describe.each(["sqlite", "elasticsearch"])("%s", (kind) => {
       const client = new Client({ node: url });
       const prefix = `catalog-${process.pid}`;
       catalog = await elasticCatalog({ client, prefix, url, version: "9" });
+      shelf = await elasticShelf({ client, prefix, url, version: "9" });
       end = async () => {
-        await client.indices.delete({ index: `${prefix}-catalog` });
+        await client.indices.delete({ index: [`${prefix}-catalog`, `${prefix}-shelf`] });
         await client.close();
       };
     }
@@ -77,6 +84,21 @@ describe.each(["sqlite", "elasticsearch"])("%s", (kind) => {
     expect((await catalog.find(entry(6).id))?.generation).toBe(8);
     expect((await catalog.update(entry(6).id, () => undefined))?.generation).toBe(8);
     expect(await catalog.update("e".repeat(64), (e) => e)).toBeUndefined();
+  });
+  test("small documents: kinds are apart, lists are in order of ids from either end", async () => {
+    for (const id of ["b", "c", "a"]) await shelf.put("user", id, { role: id });
+    await shelf.put("token", "a", { name: "of another kind" });
+    await shelf.put("user", "b", { role: "changed" });
+    expect(await shelf.get("user", "b")).toEqual({ role: "changed" });
+    expect(await shelf.get("user", "d")).toBeUndefined();
+    expect((await shelf.list("user", 10)).map((x) => x.id)).toEqual(["a", "b", "c"]);
+    expect(await shelf.list("user", 2, true)).toEqual([
+      { id: "c", document: { role: "c" } },
+      { id: "b", document: { role: "changed" } },
+    ]);
+    expect(await shelf.remove("user", "a")).toBe(true);
+    expect(await shelf.remove("user", "a")).toBe(false);
+    expect(await shelf.get("token", "a")).toEqual({ name: "of another kind" });
   });
   test("what is removed is gone; removing again is no error", async () => {
     await catalog.remove(entry(1).id);

@@ -1,5 +1,5 @@
 /** The server and its page as an analyst meets them: in a real browser, on one machine and in a cluster. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -7,40 +7,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { fixture, type TestCluster, testCluster, threatflow } from "./support/cluster.js";
+import { done, ended, put, serve } from "./support/serve.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const MIXED = fixture("mixed/everything.pcap");
-
-async function serve(dir: string, env: Record<string, string | undefined>): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(threatflow, ["serve", "--port", "0", "--data", dir], { env, stdio: ["ignore", "ignore", "pipe"] });
-  let text = "";
-  return new Promise((resolve, reject) => {
-    child.stderr.on("data", (b) => {
-      text += b;
-      const url = /threatflow: (http:\S+)\//.exec(text)?.[1];
-      if (url) resolve({ url, child });
-    });
-    child.on("exit", () => reject(new Error(text)));
-  });
-}
-const ended = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve();
-    child.on("exit", () => resolve());
-    child.kill("SIGTERM");
-  });
-const put = async (url: string, name: string, bytes: Buffer): Promise<any> => {
-  const r = await fetch(`${url}/api/captures/${name}`, { method: "PUT", body: new Uint8Array(bytes) });
-  return { ...((await r.json()) as object), code: r.status };
-};
-async function done(url: string, id: string): Promise<any> {
-  for (let i = 0; i < 200; i++) {
-    const c = (await (await fetch(`${url}/api/captures/${id}`)).json()) as any;
-    if (["done", "failed", "cancelled"].includes(c.status)) return c;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${id} is not done`);
-}
 
 let browser: Browser;
 beforeAll(async () => {
@@ -143,7 +113,7 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(await page.locator("#node").textContent()).toMatch(/198\.51\.100\.2: .*its records/);
     await accessible(page);
     await page.goto(`${url}/#/`);
-    await page.locator("article button").click();
+    await page.locator("article button.delete").click();
     await page.locator("article").waitFor({ state: "detached" });
     await page.close();
     expect(problems.filter((p) => !/status of 400/.test(p))).toEqual([]);
@@ -297,31 +267,4 @@ test("an import that the server was stopped in goes on when it starts again; a s
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-});
-test("beyond this machine only with a token", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "threatflow-page-"));
-  const env: Record<string, string | undefined> = {
-    ...process.env,
-    REDIS_URL: undefined,
-    ELASTICSEARCH_URL: undefined,
-    THREATFLOW_TOKEN: undefined,
-  };
-  const refused = spawnSync(threatflow, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", dir], {
-    env: env as never,
-    encoding: "utf8",
-  });
-  expect(refused.status).toBe(2);
-  expect(refused.stderr).toMatch(/set THREATFLOW_TOKEN/);
-  const child = spawn(threatflow, ["serve", "--host", "0.0.0.0", "--port", "0", "--data", dir], {
-    env: { ...env, THREATFLOW_TOKEN: "s3cret" },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const port = await new Promise<string>((resolve) => child.stderr.on("data", (b) => resolve(/:(\d+)\//.exec(String(b))?.[1] ?? "")));
-  const url = `http://127.0.0.1:${port}`;
-  for (const path of ["/", "/api/captures", "/api/records", "/api/events", "/api/flows/ffffffff.pcap", "/ui/main.js"])
-    expect([path, (await fetch(url + path)).status]).toEqual([path, 401]);
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
-  expect((await fetch(`${url}/api/captures`, { headers: { authorization: "Bearer s3cret" } })).status).toBe(200);
-  await ended(child);
-  rmSync(dir, { recursive: true, force: true });
 });

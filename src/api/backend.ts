@@ -1,5 +1,6 @@
-/** What the server asks of the rest: captures, records and imports, on this machine or in a cluster. */
+/** What the server is made of: captures, records and imports, on this machine or in a cluster. Routes see it through a `View` (src/api/scope.ts). */
 import type { CaptureEntry, Catalog } from "../catalog/catalog.js";
+import type { Shelf } from "../catalog/shelf.js";
 import type { Progress } from "../jobs/summary.js";
 import type { Search } from "../search/search.js";
 
@@ -10,11 +11,15 @@ export interface Added {
 }
 export interface Backend {
   readonly catalog: Catalog;
+  readonly shelf: Shelf;
   readonly search: Search;
   /** Folder for short-lived files. */
   readonly workDir: string;
-  /** Takes a capture's bytes as they come and queues its import. Throws NOT_A_CAPTURE, EMPTY_FILE, QUOTA, DISK_FULL, ALREADY_IMPORTED_OTHERWISE. */
-  add(name: string, input: AsyncIterable<Buffer>, key: string, force: boolean): Promise<Added>;
+  /**
+   * Takes a capture's bytes as they come and queues its import; `cases` are those of a capture that is new.
+   * Throws NOT_A_CAPTURE, EMPTY_FILE, QUOTA, DISK_FULL, ALREADY_IMPORTED_OTHERWISE.
+   */
+  add(name: string, input: AsyncIterable<Buffer>, key: string, force: boolean, cases: CaptureEntry["cases"]): Promise<Added>;
   /** A file with the original bytes. Throws NO_EVIDENCE. */
   evidence(entry: CaptureEntry): Promise<string>;
   remove(id: string): Promise<void>;

@@ -1,5 +1,6 @@
 /** The backend of a cluster: imports go to workers, records and catalogue are Elasticsearch's. */
 import { join } from "node:path";
+import { elasticShelf } from "../catalog/shelf-elasticsearch.js";
 import { checkedInput } from "../ingest/checked-input.js";
 import { openCluster } from "../jobs/cluster.js";
 import { UNFINISHED } from "../jobs/embedded.js";
@@ -17,9 +18,10 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
   const c = await openCluster(s);
   return {
     catalog: c.catalog,
+    shelf: await elasticShelf(c.elastic),
     search: elasticSearch(c.elastic),
     workDir: join(s.data as string, ".tmp"),
-    async add(name, input, key, force) {
+    async add(name, input, key, force, cases) {
       const { entry, already } = await submit(c, {
         name,
         input: checkedInput(name, input, Infinity),
@@ -27,6 +29,7 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
         shards: SHARDS,
         windowBytes: WINDOW,
         force,
+        cases,
       });
       return { entry, known: already };
     },

@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { alive } from "../alive.js";
-import { freshEntry } from "../catalog/catalog.js";
+import { freshAgain, freshEntry } from "../catalog/catalog.js";
+import { sqliteShelf } from "../catalog/shelf.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
 import { receive } from "../ingest/capture-store.js";
@@ -28,11 +29,13 @@ export async function embeddedBackend(dataDir: string): Promise<Backend> {
   const imports = new EmbeddedImports(dataDir, catalog, changed);
   const search = await duckSearch(dataDir);
   imports.wake(); // what an earlier server left
+  const shelf = sqliteShelf(dataDir);
   return {
     catalog,
+    shelf,
     search,
     workDir: join(dataDir, ".tmp"),
-    async add(name, input, key, force) {
+    async add(name, input, key, force, cases) {
       const hidden = join(dataDir, "captures", `.upload-${process.pid}-${Math.random().toString(36).slice(2)}`);
       try {
         const fs = statfsSync(dataDir);
@@ -40,10 +43,10 @@ export async function embeddedBackend(dataDir: string): Promise<Backend> {
         const { id, bytes } = await receive(name, checkedInput(name, input, room), hidden);
         const path = join(dataDir, "captures", id);
         if (!existsSync(path)) renameSync(hidden, path);
-        const fresh = freshEntry({ id, key, name, bytes, path });
+        const fresh = freshEntry({ id, key, name, bytes, path, cases });
         const { mine, entry } = await catalog.claim(fresh, (there) =>
           there.status === "failed" || there.status === "cancelled" || (force && there.status === "done")
-            ? { ...fresh, added: there.added, generation: Math.max(fresh.generation, there.generation + 1) }
+            ? freshAgain(fresh, there)
             : undefined,
         );
         if (!mine && entry.key !== key)
@@ -92,6 +95,7 @@ export async function embeddedBackend(dataDir: string): Promise<Backend> {
     async close() {
       imports.close();
       search.close();
+      shelf.close();
       catalog.close();
       unlock();
     },

@@ -7,20 +7,20 @@ import { ThreatflowError } from "../errors.js";
 import { type Choice, extract } from "../jobs/extract.js";
 import { chooseFlow } from "../jobs/flow-choice.js";
 import { show } from "../jobs/streams.js";
-import type { Backend } from "./backend.js";
 import { layersOf } from "./layers.js";
 import { says } from "./openapi.js";
+import type { View } from "./scope.js";
 
 const MOST_RECORDS = 1000;
 interface Named {
   Params: { id: string };
 }
 
-export async function flowRoutes(app: FastifyInstance, b: Backend): Promise<void> {
+export async function flowRoutes(app: FastifyInstance): Promise<void> {
   /** The flow's packets in a file of their own. */
-  const cut = async (id: string): Promise<string> => {
+  const cut = async (b: View, id: string): Promise<string> => {
     const choice: Choice = {};
-    const entry = await b.catalog.resolve(await chooseFlow(b.search, id, choice));
+    const entry = await b.resolve(await chooseFlow(b.search, id, choice));
     mkdirSync(b.workDir, { recursive: true });
     const path = join(b.workDir, `.flow-${process.pid}-${Math.random().toString(36).slice(2)}.pcap`);
     await extract(await b.evidence(entry), entry.id, DEFAULT_DECODE, choice, path, b.workDir);
@@ -33,7 +33,7 @@ export async function flowRoutes(app: FastifyInstance, b: Backend): Promise<void
       const id = q.params.id.replace(/\.pcap$/, "");
       if (!/^[0-9a-f]{8,32}$/.test(id)) throw new ThreatflowError("NO_SUCH_FLOW", "a flow id has 32 hex digits");
       if (id !== q.params.id) {
-        const path = await cut(id);
+        const path = await cut(q.view, id);
         const stream = createReadStream(path);
         stream.on("close", () => rmSync(path, { force: true }));
         return reply
@@ -42,7 +42,7 @@ export async function flowRoutes(app: FastifyInstance, b: Backend): Promise<void
           .send(stream);
       }
       const lines: string[] = [];
-      for await (const line of b.search.records({
+      for await (const line of q.view.search.records({
         query: `flow.id: ${id}${id.length < 32 ? "*" : ""}`,
         datasets: [],
         captures: undefined,
@@ -57,9 +57,9 @@ export async function flowRoutes(app: FastifyInstance, b: Backend): Promise<void
     },
   );
   app.get<Named>("/api/flows/:id/content", says("both streams piece by piece, and the packets"), async (q) => {
-    const path = await cut(q.params.id);
+    const path = await cut(q.view, q.params.id);
     try {
-      const shown = await show(path, b.workDir);
+      const shown = await show(path, q.view.workDir);
       return { ...shown, packets: shown.packets.map((p) => ({ ...p, layers: layersOf(Buffer.from(p.bytes, "hex"), p.linktype) })) };
     } finally {
       rmSync(path, { force: true });

@@ -1,4 +1,5 @@
 /** OpenAPI 3.1 of the routes that are there. */
+import { COOKIE, type Role } from "../access/access.js";
 import { VERSION } from "../records/tables.js";
 
 export interface Route {
@@ -27,7 +28,30 @@ export function openApi(routes: readonly Route[]): object {
         responses: { default: { description: "JSON; errors are {error: {code, message, remedy}}" } },
       };
   }
-  return { openapi: "3.1.0", info: { title: "Threat Flow Analyzer", version: VERSION, license: { name: "Apache-2.0" } }, paths };
+  return {
+    openapi: "3.1.0",
+    info: { title: "Threat Flow Analyzer", version: VERSION, license: { name: "Apache-2.0" } },
+    components: {
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "`threatflow tokens add`" },
+        session: {
+          type: "apiKey",
+          in: "cookie",
+          name: COOKIE,
+          description: "POST /api/login; what changes something sends x-csrf-token too",
+        },
+      },
+    },
+    security: [{ token: [] }, { session: [] }, {}],
+    paths,
+  };
+}
+export interface Words {
+  summary: string;
+  /** Who may; without it: viewers where it only reads, analysts where it changes something. */
+  role?: Role | "anybody";
+  /** What is asked again and again while a page is open stands in no audit log. */
+  quiet?: boolean;
 }
 /** A route's words. */
-export const says = (summary: string): { config: never } => ({ config: { summary } as never });
+export const says = (summary: string, more: Omit<Words, "summary"> = {}): { config: never } => ({ config: { summary, ...more } as never });

@@ -8,8 +8,8 @@ import { linktypeNumber } from "../records/protocols.js";
 import { csvLine } from "../search/csv.js";
 import { fieldValue } from "../search/field-value.js";
 import type { Question } from "../search/search.js";
-import type { Backend } from "./backend.js";
 import { says } from "./openapi.js";
+import type { View } from "./scope.js";
 
 const MAX_SIZE = 10000;
 const MAX_QUERY = 10000;
@@ -37,13 +37,13 @@ const ASK = {
 };
 const querystring = (more: object): object => ({ type: "object", properties: { ...ASK, ...more } });
 
-export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<void> {
-  const question = async (q: Query, limit: number): Promise<Question> => {
+export async function recordRoutes(app: FastifyInstance): Promise<void> {
+  const question = async (b: View, q: Query, limit: number): Promise<Question> => {
     const datasets = q.dataset ? q.dataset.split(",") : [];
     for (const d of datasets)
       if (!(DATASETS as readonly string[]).includes(d))
         throw new ThreatflowError("USAGE", `there is no dataset ${d}`, `one of ${DATASETS.join(", ")}`);
-    const captures = q.capture ? (await Promise.all(q.capture.split(",").map((c) => b.catalog.resolve(c)))).map((c) => c.id) : undefined;
+    const captures = q.capture ? (await Promise.all(q.capture.split(",").map((c) => b.resolve(c)))).map((c) => c.id) : undefined;
     const sort = q.sort ? { field: q.sort.replace(/^-/, ""), descending: q.sort.startsWith("-") } : undefined;
     return { query: q.q?.trim() || "*", since: q.since, until: q.until, datasets, captures, limit, from: q.from, sort };
   };
@@ -61,10 +61,10 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
       ...says("records that match, in order of time"),
     },
     async (q, reply) => {
-      const asked = await question(q.query, q.query.size ?? 50);
+      const asked = await question(q.view, q.query, q.query.size ?? 50);
       const lines: string[] = [];
-      if (asked.limit > 0) for await (const line of b.search.records(asked)) lines.push(line);
-      const total = await b.search.count(asked);
+      if (asked.limit > 0) for await (const line of q.view.search.records(asked)) lines.push(line);
+      const total = await q.view.search.count(asked);
       // The lines are JSON already: numbers beyond 2^53 stay as they are.
       return reply.header("content-type", "application/json; charset=utf-8").send(`{"total":${total},"records":[${lines.join(",")}]}`);
     },
@@ -76,14 +76,14 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
       ...says("all records that match as NDJSON or CSV"),
     },
     async (q, reply) => {
-      const asked = await question(q.query, q.query.size ?? Infinity);
+      const asked = await question(q.view, q.query, q.query.size ?? Infinity);
       const csv = q.query.format === "csv";
       const fields = (
         q.query.fields ?? "@timestamp,event.dataset,source.ip,source.port,destination.ip,destination.port,network.protocol"
       ).split(",");
       const lines = async function* (): AsyncGenerator<string> {
         if (csv) yield csvLine(fields);
-        for await (const line of b.search.records(asked))
+        for await (const line of q.view.search.records(asked))
           yield csv ? csvLine(fields.map((f) => fieldValue(JSON.parse(line), f))) : `${line}\n`;
       };
       const { Readable } = await import("node:stream");
@@ -103,13 +103,13 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
     },
     async (q) => ({
       field: q.query.field,
-      values: await b.search.top(await question(q.query, q.query.size ?? 10), q.query.field as string),
+      values: await q.view.search.top(await question(q.view, q.query, q.query.size ?? 10), q.query.field as string),
     }),
   );
   app.get<{ Querystring: Query }>(
     "/api/histogram",
     { schema: { querystring: querystring({ buckets: { type: "integer", minimum: 1, maximum: 1000 } }) }, ...says("records over time") },
-    async (q) => b.search.histogram(await question(q.query, Infinity), q.query.buckets ?? 120),
+    async (q) => q.view.search.histogram(await question(q.view, q.query, Infinity), q.query.buckets ?? 120),
   );
   app.get<{ Querystring: Query }>(
     "/api/topology",
@@ -118,7 +118,7 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
       ...says("hosts, and the links between them by bytes"),
     },
     async (q) => {
-      const links = await b.search.links(await question(q.query, q.query.size ?? 2000));
+      const links = await q.view.search.links(await question(q.view, q.query, q.query.size ?? 2000));
       const hosts = new Map<string, { ip: string; bytes: number; flows: number; links: number }>();
       for (const l of links)
         for (const ip of new Set([l.source, l.destination])) {
@@ -131,7 +131,10 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
       return { hosts: [...hosts.values()].sort((x, y) => y.bytes - x.bytes), links };
     },
   );
-  app.get("/api/fields", says("every field: name, type, datasets, meaning"), async () => ({ fields: FIELDS, datasets: DATASETS }));
+  app.get("/api/fields", says("every field: name, type, datasets, meaning", { quiet: true }), async () => ({
+    fields: FIELDS,
+    datasets: DATASETS,
+  }));
   app.get<{ Querystring: { filter: string; linktype?: string } }>(
     "/api/filters/explain",
     {
@@ -142,7 +145,7 @@ export async function recordRoutes(app: FastifyInstance, b: Backend): Promise<vo
           properties: { filter: { type: "string", maxLength: 200000 }, linktype: { type: "string" } },
         },
       },
-      ...says("a filter compiled, verified and explained"),
+      ...says("a filter compiled, verified and explained", { quiet: true }),
     },
     async (q) => {
       const linktype = linktypeNumber(q.query.linktype ?? "ETHERNET");

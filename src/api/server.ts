@@ -7,7 +7,8 @@ import { ThreatflowError } from "../errors.js";
 import type { Backend } from "./backend.js";
 import { captureRoutes } from "./captures.js";
 import { flowRoutes } from "./flows.js";
-import { openApi, type Route } from "./openapi.js";
+import { guard } from "./guard.js";
+import { openApi, type Route, says } from "./openapi.js";
 import { recordRoutes } from "./records.js";
 import { uploadRoutes } from "./uploads.js";
 
@@ -21,7 +22,6 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What the page may do: its own files and this server, nothing else. */
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 const STATUS: Readonly<Record<string, number>> = {
   USAGE: 400,
   QUERY_SYNTAX: 400,
@@ -29,11 +29,14 @@ const STATUS: Readonly<Record<string, number>> = {
   FILTER_SYNTAX: 400,
   FILTER_INVALID: 400,
   FILTER_LINKTYPE: 400,
+  NOT_PERMITTED: 403,
+  NO_SUCH_USER: 404,
   NO_SUCH_CAPTURE: 404,
   NO_SUCH_FLOW: 404,
   NO_EVIDENCE: 404,
   ALREADY_IMPORTED_OTHERWISE: 409,
   EVIDENCE_CHANGED: 409,
+  HELD: 409,
   QUOTA: 413,
   NOT_A_CAPTURE: 415,
   EMPTY_FILE: 415,
@@ -45,7 +48,7 @@ const STATUS: Readonly<Record<string, number>> = {
 
 export interface ServerOptions {
   backend: Backend;
-  /** Needed from everybody where the server listens beyond this machine. */
+  /** Lets an admin in; once there is one, everybody needs it, a login or a token of his own. */
   token: string | undefined;
 }
 
@@ -61,35 +64,22 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
         query: r.schema?.querystring,
       });
   });
-  app.addHook("onRequest", async (request, reply) => {
+  app.addHook("onRequest", async (_request, reply) => {
     reply
       .header("content-security-policy", CSP)
       .header("x-content-type-options", "nosniff")
       .header("referrer-policy", "no-referrer")
       .header("cross-origin-resource-policy", "same-origin");
-    if (o.token !== undefined) {
-      if (request.url !== "/healthz" && request.headers.authorization !== `Bearer ${o.token}`)
-        return reply
-          .code(401)
-          .header("www-authenticate", "Bearer")
-          .send({ error: { code: "UNAUTHORIZED", message: "a token is needed", remedy: "send authorization: Bearer TOKEN" } });
-      return;
-    }
-    // Any web page that is open in a browser here can send requests to this port: only our own page may.
-    const foreign = (why: string): unknown =>
-      reply.code(403).send({ error: { code: "FORBIDDEN", message: why, remedy: "use the address that `threatflow serve` printed" } });
-    if (!LOOPBACK.test(request.headers.host ?? "")) return foreign("the Host header names another machine");
-    if (request.method === "GET" || request.method === "HEAD") return;
-    const origin = request.headers.origin;
-    if (origin !== undefined && !LOOPBACK.test(origin.replace(/^https?:\/\//, ""))) return foreign("the request comes from another site");
-    if (request.headers["sec-fetch-site"] === "cross-site") return foreign("the request comes from another site");
   });
+  await guard(app, o.backend, o.token);
   app.setErrorHandler((raw, _request, reply) => {
     const e = raw as Error & { statusCode?: number; validation?: unknown };
     if (e instanceof ThreatflowError)
       return reply.code(STATUS[e.code] ?? 500).send({ error: { code: e.code, message: e.message, remedy: e.remedy } });
     if (e.statusCode && e.statusCode < 500)
-      return reply.code(e.statusCode).send({ error: { code: "USAGE", message: e.message, remedy: "" } });
+      return reply
+        .code(e.statusCode)
+        .send({ error: { code: e.statusCode === 429 ? "TOO_MANY" : "USAGE", message: e.message, remedy: "" } });
     process.stderr.write(`threatflow: a bug of ours: ${e.stack}\n`);
     return reply.code(500).send({ error: { code: "INTERNAL", message: "a bug of ours: the server's log has it", remedy: "" } });
   });
@@ -126,10 +116,10 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   app.get<{ Params: { name: string } }>("/ui/:name", (q, reply) =>
     /^[a-z-]+\.(js|css|svg)$/.test(q.params.name) ? page(q.params.name, reply) : page("missing.svg", reply),
   );
-  await captureRoutes(app, o.backend);
-  await recordRoutes(app, o.backend);
-  await flowRoutes(app, o.backend);
-  await uploadRoutes(app, o.backend, STATUS);
-  app.get("/api/openapi.json", { config: { summary: "this description" } as never }, async () => openApi(routes));
+  await captureRoutes(app);
+  await recordRoutes(app);
+  await flowRoutes(app);
+  await uploadRoutes(app, o.backend.workDir, STATUS);
+  app.get("/api/openapi.json", says("this description", { quiet: true }), async () => openApi(routes));
   return app;
 }

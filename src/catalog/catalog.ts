@@ -32,8 +32,40 @@ export interface CaptureEntry {
   queued?: string;
   /** What a summary for people shows besides. */
   digest?: Digest;
+  /** The cases it belongs to, and what each of them says of it; none: DEFAULT_CASE. A record knows no case. */
+  cases?: Readonly<Record<string, Membership>>;
   /** Once done. */
   summary: Summary | undefined;
+}
+/** A capture as one case knows it. */
+export interface Membership {
+  name: string;
+  /** RFC 3339. */
+  added: string;
+  by: string;
+  tags?: string[];
+  note?: string;
+  /** Why it must not be deleted, and who said so. */
+  hold?: { by: string; at: string; why: string };
+}
+export const DEFAULT_CASE = "default";
+export const membershipsOf = (e: CaptureEntry): Readonly<Record<string, Membership>> =>
+  e.cases ?? { [DEFAULT_CASE]: { name: e.name, added: e.added, by: "" } };
+/** The entry, in this case too; as it is where it was. */
+export function withCase(e: CaptureEntry, name: string, m: Membership): CaptureEntry {
+  const all = membershipsOf(e);
+  return name in all ? e : { ...e, cases: { ...all, [name]: m } };
+}
+/** Why a capture cannot be deleted. */
+export function heldBy(e: CaptureEntry): string | undefined {
+  for (const [name, m] of Object.entries(membershipsOf(e)))
+    if (m.hold) return `case ${name} holds it: ${m.hold.why} (${m.hold.by}, ${m.hold.at.slice(0, 10)})`;
+  return undefined;
+}
+/** Throws HELD. */
+export function mustNotBeHeld(e: CaptureEntry): void {
+  const why = heldBy(e);
+  if (why) throw new ThreatflowError("HELD", `${e.name} is kept: ${why}`, "`threatflow captures hold --release` ends that");
 }
 
 export interface Catalog {
@@ -54,7 +86,7 @@ export interface Catalog {
 }
 
 /** An entry as it begins: claimed now, its records still to come. */
-export function freshEntry(given: Pick<CaptureEntry, "id" | "key" | "name" | "bytes" | "path">): CaptureEntry {
+export function freshEntry(given: Pick<CaptureEntry, "id" | "key" | "name" | "bytes" | "path" | "cases">): CaptureEntry {
   const now = new Date();
   return {
     ...given,
@@ -66,6 +98,14 @@ export function freshEntry(given: Pick<CaptureEntry, "id" | "key" | "name" | "by
     summary: undefined,
   };
 }
+/** An import of bytes that were imported before: what people said of them stays. */
+export const freshAgain = (fresh: CaptureEntry, there: CaptureEntry): CaptureEntry => ({
+  ...fresh,
+  added: there.added,
+  month: there.month,
+  cases: there.cases,
+  generation: Math.max(fresh.generation, there.generation + 1),
+});
 export const monthOf = (added: string): string => added.slice(0, 7).replace("-", ".");
 export const isIdPrefix = (id: string): boolean => /^[0-9a-f]{8,64}$/.test(id);
 

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { type CaptureEntry, freshEntry } from "../catalog/catalog.js";
+import { type CaptureEntry, freshAgain, freshEntry } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_SPOOL_QUOTA, type DecodeOptions, type RunOptions } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
@@ -47,7 +47,8 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
 
   const remember = async (name: string, summary: Summary, path: string | undefined): Promise<void> => {
     const { id, bytes } = summary.capture;
-    await catalog?.put({ ...freshEntry({ id, key, name, bytes, path }), status: "done", summary });
+    const entry: CaptureEntry = { ...freshEntry({ id, key, name, bytes, path }), status: "done", summary };
+    await catalog?.claim(entry, (there) => freshAgain(entry, there));
   };
   /** Standard input that is not kept. */
   const through = async (progress: ProgressLine, ndjson: string | undefined): ReturnType<Analyst["one"]> => {

@@ -1,6 +1,6 @@
 /** `threatflow jobs list|retry|cancel`, `threatflow expire`: imports on their way, and old ones on their way out. */
 import type { Command } from "commander";
-import type { CaptureEntry } from "../catalog/catalog.js";
+import { type CaptureEntry, heldBy } from "../catalog/catalog.js";
 import { DEFAULT_WINDOW_BYTES } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import { isDistributed, type Settings } from "../settings.js";
@@ -52,6 +52,11 @@ export function jobCommands(program: Command): void {
       try {
         for (const e of await place.catalog.list()) {
           if (Date.parse(e.added) >= before) continue;
+          const held = heldBy(e);
+          if (held) {
+            process.stdout.write(`${e.id.slice(0, 12)}  ${e.added.slice(0, 19)}  ${e.name}: kept, ${held}\n`);
+            continue;
+          }
           if (!f.dryRun) await place.remove(e.id);
           process.stdout.write(`${e.id.slice(0, 12)}  ${e.added.slice(0, 19)}  ${e.name}${f.dryRun ? "" : ": deleted"}\n`);
         }

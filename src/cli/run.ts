@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { systemError, ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
+import { accessCommands } from "./access.js";
 import { analyzeCommand } from "./analyze.js";
 import { captureCommand } from "./capture.js";
 import { captureCommands } from "./captures.js";
@@ -49,6 +50,7 @@ export async function run(args: string[]): Promise<number> {
   });
   scheduleCommands(program);
   serveCommand(program);
+  accessCommands(program);
   workerCommand(program);
   jobCommands(program);
   doctorCommand(program, (s) => {

@@ -17,7 +17,11 @@ export function serveCommand(program: Command): void {
     .command("serve")
     .description("upload captures, watch them being analysed, look into them: an HTTP API and a page")
     .option("--port <n>", "port (0: a free one)", "8470")
-    .option("--host <address>", "address to listen on; beyond this machine THREATFLOW_TOKEN must be set", "127.0.0.1")
+    .option(
+      "--host <address>",
+      "address to listen on; beyond this machine there must be users (`threatflow users add`) or THREATFLOW_TOKEN",
+      "127.0.0.1",
+    )
     .option("--data <dir>", "data folder")
     .action(async (f: Flags) => {
       const s = settings(f.data);
@@ -25,15 +29,18 @@ export function serveCommand(program: Command): void {
       if (!Number.isInteger(port) || port < 0 || port > 65535)
         throw new ThreatflowError("USAGE", `--port takes a number to 65535, not ${JSON.stringify(f.port)}`);
       const token = LOOPBACK.includes(f.host) ? undefined : process.env.THREATFLOW_TOKEN;
-      if (!LOOPBACK.includes(f.host) && !token)
-        throw new ThreatflowError(
-          "USAGE",
-          `listening on ${f.host} lets everybody in who reaches it`,
-          "set THREATFLOW_TOKEN; clients then send authorization: Bearer TOKEN",
-        );
       const backend = isDistributed(s)
         ? await (await import("../api/cluster.js")).clusterBackend(s)
         : await (await import("../api/embedded.js")).embeddedBackend(s.data as string);
+      const { Access } = await import("../access/access.js");
+      if (!LOOPBACK.includes(f.host) && !(await new Access(backend.shelf, token).needed())) {
+        await backend.close();
+        throw new ThreatflowError(
+          "USAGE",
+          `listening on ${f.host} lets everybody in who reaches it`,
+          "`threatflow users add NAME --role admin --case '*'`, or set THREATFLOW_TOKEN; then everybody has to log in",
+        );
+      }
       const { createServer } = await import("../api/server.js");
       const app = await createServer({ backend, token });
       try {

@@ -51,7 +51,7 @@ export const custody = (what: Custody["what"], id: string, more: { bytes?: numbe
   ...more,
   by: `${whoami()}@${hostname()}`,
 });
-function whoami(): string {
+export function whoami(): string {
   try {
     return userInfo().username;
   } catch {

@@ -4,7 +4,7 @@ import type { Search } from "../search/search.js";
 import type { Choice } from "./extract.js";
 
 /** The flow's packets are those of its key between its first and its last packet. */
-export async function chooseFlow(search: Search, id: string, choice: Choice): Promise<string> {
+export async function chooseFlow(search: Pick<Search, "records">, id: string, choice: Choice): Promise<string> {
   if (!/^[0-9a-f]{8,32}$/.test(id))
     throw new ThreatflowError("USAGE", `a flow id has 32 hex digits (at least 8 of them), not ${JSON.stringify(id)}`);
   const found: string[] = [];

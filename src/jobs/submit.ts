@@ -1,7 +1,7 @@
 /** The submitting side: takes a capture into the store, claims its import, queues it, and follows it to its end. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEntry } from "../catalog/catalog.js";
-import { freshEntry } from "../catalog/catalog.js";
+import { freshAgain, freshEntry } from "../catalog/catalog.js";
 import { type ErrorCode, ThreatflowError } from "../errors.js";
 import { deleteRecords } from "../sinks/indices.js";
 import type { Cluster } from "./cluster.js";
@@ -18,6 +18,8 @@ export interface Submission {
   shards: number;
   windowBytes: number;
   force: boolean;
+  /** Of a capture that is new. */
+  cases?: CaptureEntry["cases"];
 }
 export interface Submitted {
   entry: CaptureEntry;
@@ -32,11 +34,11 @@ const LOOK_MOST_MS = 500;
 /** Two submitters of the same bytes at once: one queues the work, both follow it. Throws ALREADY_IMPORTED_OTHERWISE. */
 export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) => void): Promise<Submitted> {
   const stored = await c.store.add(s.name, s.input, onBytes);
-  const fresh = freshEntry({ id: stored.id, key: s.key, name: s.name, bytes: stored.bytes, path: undefined });
+  const fresh = freshEntry({ id: stored.id, key: s.key, name: s.name, bytes: stored.bytes, path: undefined, cases: s.cases });
   const { mine, entry } = await c.catalog.claim(fresh, (there) => {
     if (RUNNING.includes(there.status)) return undefined;
     if (there.status === "done" && !s.force) return undefined;
-    return { ...fresh, added: there.added, month: there.month, generation: later(there), replaces: true };
+    return { ...freshAgain(fresh, there), replaces: true };
   });
   if (!mine && entry.key !== s.key)
     throw new ThreatflowError(

@@ -11,6 +11,7 @@ export interface Capture {
   summary?: any;
   digest?: any;
   accounting?: any;
+  cases?: Record<string, { by: string; tags?: string[]; note?: string; hold?: { by: string; at: string; why: string } }>;
 }
 export type Ask = Record<string, string | number | undefined>;
 
@@ -23,11 +24,34 @@ export async function get<T = any>(path: string, ask: Ask = {}, signal?: AbortSi
   const q = query(ask);
   return answer(await fetch(q ? `${path}?${q}` : path, { signal }));
 }
-export async function send(method: string, path: string): Promise<any> {
-  return answer(await fetch(path, { method }));
+export async function send(method: string, path: string, body?: object): Promise<any> {
+  return answer(await change(path, { method, ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }) }));
 }
+export interface Session {
+  name: string;
+  role: "viewer" | "analyst" | "admin";
+  cases: string[];
+  csrf?: string;
+}
+let session: Session | undefined;
+/** Who is logged in; throws NotLoggedIn. */
+export async function whoAmI(): Promise<Session> {
+  session ??= await get<Session>("/api/session");
+  return session;
+}
+export const loggedIn = (s: Session | undefined): void => {
+  session = s;
+};
+export class NotLoggedIn extends Error {}
+/** A request that changes something: a session's proof that it comes from this page goes with it. */
+const change = (path: string, init: RequestInit): Promise<Response> =>
+  fetch(path, { ...init, headers: { ...(init.headers as Record<string, string>), ...(session?.csrf && { "x-csrf-token": session.csrf }) } });
 async function answer(r: Response): Promise<any> {
   if (r.status === 204) return undefined;
+  if (r.status === 401 && !r.url.endsWith("/api/login")) {
+    session = undefined;
+    throw new NotLoggedIn("log in");
+  }
   const body = await r.json();
   if (!r.ok) throw new Error([body.error?.message, body.error?.remedy].filter(Boolean).join("; "));
   return body;
@@ -41,19 +65,20 @@ const PAUSE = 400;
 const TUS = { "tus-resumable": "1.0.0" };
 
 /** Sends a file, with progress from 0 to 1. A connection that breaks is taken up again. */
-export async function upload(file: File, progress: (part: number) => void): Promise<Capture> {
+export async function upload(file: File, into: string, progress: (part: number) => void): Promise<Capture> {
+  const where = into ? `?case=${encodeURIComponent(into)}` : "";
   if (file.size <= WHOLE) {
-    const c = await answer(await fetch(`/api/captures/${encodeURIComponent(file.name)}`, { method: "PUT", body: file, headers: { "content-type": "application/octet-stream" } }));
+    const c = await answer(await change(`/api/captures/${encodeURIComponent(file.name)}${where}`, { method: "PUT", body: file, headers: { "content-type": "application/octet-stream" } }));
     progress(1);
     return c;
   }
   const name = btoa(String.fromCharCode(...new TextEncoder().encode(file.name)));
-  const made = await fetch("/api/uploads", { method: "POST", headers: { ...TUS, "upload-length": String(file.size), "upload-metadata": `filename ${name}` } });
+  const made = await change("/api/uploads", { method: "POST", headers: { ...TUS, "upload-length": String(file.size), "upload-metadata": `filename ${name}` } });
   if (made.status !== 201) return answer(made);
-  const place = made.headers.get("location") as string;
+  const place = `${made.headers.get("location")}${where}`;
   for (let at = 0, tries = 0; ; ) {
     try {
-      const r = await fetch(place, {
+      const r = await change(place, {
         method: "PATCH",
         body: file.slice(at, at + PIECE),
         headers: { ...TUS, "upload-offset": String(at), "content-type": "application/offset+octet-stream" },

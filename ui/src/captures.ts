@@ -1,17 +1,20 @@
 /** The captures: drop files, see how far each is, what it came to. */
-import { type Capture, get, send, upload } from "./api.js";
+import { type Capture, get, send, type Session, upload, whoAmI } from "./api.js";
 import { h, note, number, size, time } from "./dom.js";
 
 const WORDS: Record<string, string> = { queued: "waiting for its turn", surveying: "reading", decoding: "decoding", indexing: "writing records", done: "done", failed: "failed", cancelled: "cancelled" };
 
 export async function captures(page: HTMLElement, alive: AbortSignal): Promise<void> {
+  const me = await whoAmI();
   const list = h("div", { id: "captures" });
+  const named = me.cases.filter((c) => c !== "*");
+  const into = named.length > 1 ? h("select", { id: "case" }, ...named.map((c) => h("option", {}, c))) : undefined;
   const sending = h("div");
   const input = h("input", { type: "file", multiple: true, id: "files", onchange: () => take(input.files) });
   const drop = h(
     "section",
     { class: "drop", "aria-label": "Upload" },
-    h("p", {}, h("strong", {}, "Drop captures here"), " (pcap, pcapng, also .gz and .zst), or ", h("label", { for: "files" }, "choose files: "), input),
+    h("p", {}, h("strong", {}, "Drop captures here"), " (pcap, pcapng, also .gz and .zst), or ", h("label", { for: "files" }, "choose files: "), input, ...(into ? [h("label", { for: "case" }, " for the case "), into] : [])),
     h("p", { class: "soft" }, "or: curl -T capture.pcap ", location.origin, "/api/captures/"),
   );
   const take = (files: FileList | null): void => {
@@ -22,7 +25,7 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
     const line = h("div", { class: "card" }, `sending ${f.name}, ${size(f.size)}`, bar);
     sending.append(line);
     try {
-      show(await upload(f, (p) => {
+      show(await upload(f, into?.value ?? "", (p) => {
         bar.value = p;
       }));
       line.remove();
@@ -48,12 +51,12 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
       cards.delete(c.id);
       return;
     }
-    const fresh = card(c, () => show({ ...c, status: "deleted" }));
+    const fresh = card(c, me, () => show({ ...c, status: "deleted" }), show);
     cards.set(c.id, fresh);
     if (old) old.replaceWith(fresh);
     else list.prepend(fresh);
   };
-  page.replaceChildren(h("h1", {}, "Captures"), drop, sending, list);
+  page.replaceChildren(h("h1", {}, "Captures"), ...(me.role === "viewer" ? [] : [drop]), sending, list);
   const { captures: all } = await get<{ captures: Capture[] }>("/api/captures");
   for (const c of all.reverse()) show(c);
   if (!all.length) list.append(h("p", { class: "soft", id: "none" }, "No capture yet."));
@@ -81,7 +84,27 @@ export function accountingText(a: any): string {
   return `${number(a.read)} packets = ${number(a.decoded)} decoded + ${number(a.filtered)} filtered + ${number(n)} undecodable${lost.length ? ` (${lost.map(([k, v]) => `${k} ${number(v)}`).join(", ")})` : ""} + ${number(a.duplicate)} duplicate`;
 }
 
-function card(c: Capture, gone: () => void): HTMLElement {
+function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) => void): HTMLElement {
+  const cases = Object.entries(c.cases ?? {});
+  const said = cases[0]?.[1];
+  const held = cases.find(([, m]) => m.hold)?.[1].hold;
+  const change = async (what: object): Promise<void> => {
+    try {
+      changed(await send("PATCH", `/api/captures/${c.id}`, what));
+    } catch (error) {
+      note((error as Error).message);
+    }
+  };
+  const describe = (): void => {
+    const tags = prompt("Tags, with commas", said?.tags?.join(", ") ?? "");
+    if (tags === null) return;
+    const text = prompt("Note", said?.note ?? "");
+    void change({ tags: tags.split(",").map((t) => t.trim()).filter(Boolean), ...(text !== null && { note: text }) });
+  };
+  const hold = (): void => {
+    const why = held ? null : prompt("Why must it not be deleted?", "evidence");
+    if (held || why) void change({ hold: why });
+  };
   const moving = ["queued", "surveying", "decoding", "indexing"].includes(c.status);
   const s = c.summary;
   const odd = Object.entries((c.digest?.anomalies ?? {}) as Record<string, number>).sort((a, b) => b[1] - a[1]);
@@ -94,8 +117,23 @@ function card(c: Capture, gone: () => void): HTMLElement {
       h("h2", { class: "grow" }, c.status === "done" ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
       h("span", { class: c.status === "failed" ? "bad" : "soft" }, WORDS[c.status] ?? c.status),
       h("span", { class: "soft" }, `${size(c.bytes)}, ${time(c.added).slice(0, 16)}`),
-      h("button", { "aria-label": `delete ${c.name}`, onclick: () => void remove(c, gone) }, "Delete"),
+      ...(me.role === "viewer"
+        ? []
+        : [
+            h("button", { "aria-label": `tags and note of ${c.name}`, onclick: describe }, "Tags"),
+            h("button", { "aria-label": `${held ? "release" : "hold"} ${c.name}`, onclick: hold }, held ? "Release" : "Hold"),
+            !held && h("button", { class: "delete", "aria-label": `delete ${c.name}`, onclick: () => void remove(c, gone) }, "Delete"),
+          ]),
     ),
+    (said?.tags?.length || said?.note || held || (cases.length && cases[0][0] !== "default")) &&
+      h(
+        "p",
+        { class: "soft" },
+        ...cases.filter(([name]) => name !== "default").map(([name]) => `case ${name} `),
+        ...(said?.tags ?? []).flatMap((t) => [h("span", { class: "tag" }, t), " "]),
+        said?.note,
+        held && ` held: ${held.why} (${held.by}, ${held.at.slice(0, 10)})`,
+      ),
     moving && h("progress", { max: 1, value: c.progress, "aria-label": `${c.name}: ${WORDS[c.status]}` }),
     c.waiting && h("p", { class: "bad" }, c.waiting),
     c.error && h("p", { class: "bad" }, `${c.error.message}${c.error.remedy ? `; ${c.error.remedy}` : ""}`),

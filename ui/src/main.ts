@@ -1,9 +1,12 @@
 /** Which page is shown: the part of the address behind #. */
+import { NotLoggedIn } from "./api.js";
 import { captures } from "./captures.js";
 import { h } from "./dom.js";
 import { filters } from "./filters.js";
 import { flow } from "./flow.js";
+import { login, who } from "./login.js";
 import { overview } from "./overview.js";
+import { people } from "./people.js";
 import { records } from "./records.js";
 import { topology } from "./topology.js";
 
@@ -21,13 +24,16 @@ async function show(): Promise<void> {
     else a.removeAttribute("aria-current");
   }
   try {
+    await who(document.getElementById("session") as HTMLElement, () => void show());
     if (parts[0] === "capture") await overview(page, parts[1], p);
     else if (parts[0] === "records") await records(page, p);
     else if (parts[0] === "flow") await flow(page, parts[1]);
     else if (parts[0] === "topology") await topology(page, p, alive.signal);
     else if (parts[0] === "filters") filters(page);
+    else if (parts[0] === "people") await people(page);
     else await captures(page, alive.signal);
   } catch (error) {
+    if (error instanceof NotLoggedIn) return login(page, () => void show());
     page.replaceChildren(h("h1", {}, "That did not work"), h("p", { class: "bad" }, (error as Error).message));
   }
 }

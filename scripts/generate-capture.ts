@@ -1,7 +1,7 @@
 /**
  * A large mixed capture without a download: the conversations of fixtures/pcaps/mixed (real servers and clients), once for each of N clients
  * with its own address, interleaved, each beside an HTTP download with handshake and acknowledgements; packets lost, swapped and fragmented.
- * `node scripts/generate-capture.ts OUT [CLIENTS] [DOWNLOAD_SEGMENTS]`. The same arguments give the same bytes.
+ * `node scripts/generate-capture.ts OUT [CLIENTS] [DOWNLOAD_SEGMENTS]`, OUT `-`: standard output. The same arguments give the same bytes.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ for (let at = 24; at + 16 <= source.length; ) {
   story.push(source.subarray(at + 16, at + 16 + n));
   at += 16 + n;
 }
-const fd = openSync(out, "w");
+const fd = out === "-" ? 1 : openSync(out, "w");
 writeSync(fd, source.subarray(0, 24));
 let time = 1_700_000_000_000_000n;
 let pending: Buffer[] = [];
@@ -33,7 +33,8 @@ function write(frame: Buffer): void {
   if (size > 8 << 20) flush();
 }
 function flush(): void {
-  writeSync(fd, Buffer.concat(pending));
+  const all = Buffer.concat(pending);
+  for (let at = 0; at < all.length; ) at += writeSync(fd, all, at);
   pending = [];
   size = 0;
 }

@@ -1,5 +1,6 @@
 /** Analysis on this machine: worker processes, the embedded store, or NDJSON alone. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { type CaptureEntry, freshAgain, freshEntry } from "../catalog/catalog.js";
@@ -18,7 +19,7 @@ import { duckSearch } from "../search/duckdb.js";
 import type { Settings } from "../settings.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
 import { parquetSink } from "../sinks/parquet.js";
-import type { Sink } from "../sinks/sink.js";
+import { nullSink, type Sink } from "../sinks/sink.js";
 import type { Analyst, Flags } from "./analyze.js";
 import { keepEvidence } from "./evidence.js";
 import { exportRecords } from "./export-records.js";
@@ -27,8 +28,12 @@ import { ProgressLine } from "./progress.js";
 
 export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: DecodeOptions, filter: Filter | undefined): Analyst {
   // --ndjson alone stores nothing.
-  const store = flags.ndjson && !flags.data ? undefined : (s.data as string);
-  const workDir = store ? join(store, ".tmp") : resolve(flags.ndjson as string);
+  const store = flags.discard || (flags.ndjson && !flags.data) ? undefined : (s.data as string);
+  const workDir = store
+    ? join(store, ".tmp")
+    : flags.discard
+      ? join(tmpdir(), `threatflow-${process.pid}`)
+      : resolve(flags.ndjson as string);
   try {
     mkdirSync(workDir, { recursive: true });
   } catch (error) {
@@ -50,6 +55,8 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
     const entry: CaptureEntry = { ...freshEntry({ id, key, name, bytes, path }), status: "done", summary };
     await catalog?.claim(entry, (there) => freshAgain(entry, there));
   };
+  const sinks = (ndjson: string | undefined): Sink[] =>
+    flags.discard ? [nullSink()] : [...(ndjson ? [ndjsonSink(ndjson)] : []), ...(store ? [parquetSink(store)] : [])];
   /** Standard input that is not kept. */
   const through = async (progress: ProgressLine, ndjson: string | undefined): ReturnType<Analyst["one"]> => {
     let present: CaptureEntry | undefined;
@@ -59,7 +66,7 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
         input: process.stdin as AsyncIterable<Buffer>,
         decode,
         filter,
-        sinks: [...(ndjson ? [ndjsonSink(ndjson)] : []), ...(store ? [parquetSink(store)] : [])],
+        sinks: sinks(ndjson),
         workDir,
         signal: abort.signal,
         progress: progress.update,
@@ -90,16 +97,13 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
     });
     source.name = name;
     let present: CaptureEntry | undefined;
-    const sinks: Sink[] = [];
     try {
-      if (ndjson) sinks.push(ndjsonSink(ndjson));
-      if (store) sinks.push(parquetSink(store));
       const analyzed = await analyze({
         source,
         decode,
         filter,
         run,
-        sinks,
+        sinks: sinks(ndjson),
         workDir,
         pool,
         signal: abort.signal,
@@ -131,6 +135,7 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
       process.off("SIGTERM", interrupted);
       pool.close();
       catalog?.close();
+      if (flags.discard) rmSync(workDir, { recursive: true, force: true });
     },
   };
 }

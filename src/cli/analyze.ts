@@ -28,6 +28,7 @@ export interface Flags extends RunFlags, DecodeFlags {
   wait: boolean;
   evidence: boolean;
   join?: boolean;
+  discard?: boolean;
 }
 /** Analyses one capture; `ndjson` is the folder for its records. */
 export interface Analyst {
@@ -46,6 +47,7 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
     .command("analyze <capture...>")
     .description("turn captures into records (FILE, DIR or - for standard input; pcap, pcapng, .gz, .zst)")
     .option("--ndjson <dir>", "write <dir>/<dataset>.ndjson; without --data nothing is stored")
+    .option("--discard", "keep no records: only the summary")
     .option("--data <dir>", "data folder (default: $THREATFLOW_DATA or ~/.local/share/threatflow)")
     .option("--filter <expr>", "libpcap expression, @file, or pasted `tcpdump -dd` output")
     .option("--workers <n>", "worker processes (default: all cores)")
@@ -72,9 +74,12 @@ async function analyzeAll(captures: string[], flags: Flags): Promise<number> {
   const run = runOptions(flags);
   const filter = flags.filter === undefined ? undefined : readFilter(flags.filter);
   const decode = decodeOptions(flags, filter);
-  const analyst = isDistributed(s)
-    ? await (await import("./analyze-spread.js")).analyzeSpread(s, flags, run, decode)
-    : analyzeHere(s, flags, run, decode, filter);
+  if (flags.discard && (flags.ndjson || flags.data || flags.keep))
+    throw new ThreatflowError("USAGE", "--discard keeps nothing: --ndjson, --data and --keep say otherwise", "leave one of them out");
+  const analyst =
+    isDistributed(s) && !flags.discard
+      ? await (await import("./analyze-spread.js")).analyzeSpread(s, flags, run, decode)
+      : analyzeHere(s, flags, run, decode, filter);
   try {
     return await each(captures, flags, analyst);
   } finally {

@@ -9,17 +9,18 @@ const MAY: Record<string, readonly string[]> = {
   decoders: ["engine", "records"],
   records: ["engine", "decoders", "flows"],
   flows: ["engine", "decoders", "records", "sinks"],
-  ingest: ["engine", "records", "settings"],
+  hooks: ["engine", "records"],
+  ingest: ["engine", "hooks", "records", "settings"],
   sinks: ["engine", "decoders", "records", "search"],
   search: ["records", "settings"],
   catalog: ["jobs", "records", "search"],
   jobs: ["catalog", "engine", "decoders", "records", "ingest", "search", "settings", "sinks", "online", "pipeline"],
   pipeline: ["engine", "flows", "ingest", "records", "sinks"],
   replay: ["ingest", "jobs", "records", "search", "sinks"],
-  online: ["engine", "flows", "pipeline", "records", "sinks"],
+  online: ["engine", "hooks", "flows", "pipeline", "records", "sinks"],
   access: ["catalog"],
   api: ["access", "catalog", "ingest", "jobs", "records", "search", "settings", "sinks"],
-  cli: ["access", "api", "catalog", "engine", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
+  cli: ["access", "api", "catalog", "engine", "hooks", "ingest", "jobs", "records", "replay", "search", "settings", "sinks"],
 };
 const room = (file: string): string => relative(root, file).split("/")[0].replace(/\.ts$/, "");
 const problems: string[] = [];

@@ -24,6 +24,8 @@ export interface DecodeOptions {
   /** Nanoseconds of clock in which an identical packet is a duplicate; 0: off. */
   dedupNs: bigint;
   credentials: boolean;
+  /** SHA-256 of a file of hooks, and where it lies on this machine. */
+  hooks?: { path: string; sha256: string };
 }
 export const DEFAULT_DECODE: DecodeOptions = {
   filter: undefined,

@@ -29,6 +29,7 @@ export type ErrorCode =
   | "NOT_PERMITTED"
   | "NO_SUCH_USER"
   | "HELD"
+  | "HOOK"
   | "CAPTURE"
   | "USAGE"
   | "INTERNAL";

@@ -8,6 +8,7 @@ import { Engine } from "./engine/engine.js";
 import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "./engine/native.js";
 import { ThreatflowError } from "./errors.js";
 import { Flows } from "./flows/flows.js";
+import { Hooks } from "./hooks/hooks.js";
 import type { ShardResult } from "./pipeline.js";
 import type { Observer } from "./records/envelope.js";
 import { Parts, type Run, type Unsealed } from "./sinks/parts.js";
@@ -28,6 +29,7 @@ export class Online {
   private readonly filter: { program(linktype: number): Uint32Array } | undefined;
   private readonly observe: ((s: NativeSummary) => readonly (Observer | undefined)[]) | undefined;
   private readonly observers: (Observer | undefined)[];
+  private readonly hooks: Hooks | undefined;
   packets = 0;
 
   /** `observers`: of the interfaces, or how they are told from what the capture says of them. */
@@ -43,6 +45,7 @@ export class Online {
     this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap });
     this.flows = new Flows(this.engine, this.parts, { credentials: decode.credentials, observers: this.observers });
     if (filter) this.survey.filtering(true);
+    this.hooks = decode.hooks && new Hooks(decode.hooks, filter);
   }
 
   /** The next bytes of the capture; `last`: nothing follows. */
@@ -53,6 +56,7 @@ export class Online {
       window.set(this.pending);
       window.set(bytes, this.pending.length);
     }
+    this.hooks?.ahead(this.survey, window, this.base, last);
     for (let at = this.base; ; ) {
       const need = this.survey.push(window.subarray(at - this.base), last, this.rows, this.status);
       const [count, , consumed, linktype] = this.status;
@@ -104,7 +108,8 @@ export class Online {
   /** After the last push: everything that is still open ends. */
   finish(): { summary: NativeSummary; linktypes: Uint32Array } {
     this.survey.finish();
-    const summary = this.survey.summary();
+    const summary = { ...this.survey.summary(), hooks: this.hooks?.counts() };
+    this.hooks?.close();
     for (let done = false; !done; ) {
       done = this.engine.finish(summary.clock);
       this.flows.take(this.engine.batch, new Uint8Array(0));

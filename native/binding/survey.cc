@@ -1,4 +1,5 @@
 // The class Survey of the addon.
+#include "../engine/headers.h"
 #include "../engine/survey.h"
 
 #include "args.h"
@@ -10,7 +11,8 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Survey",
                        {InstanceMethod("push", &SurveyWrap::push), InstanceMethod("filter", &SurveyWrap::filter),
-                        InstanceMethod("filtering", &SurveyWrap::filtering), InstanceMethod("patches", &SurveyWrap::patches),
+                        InstanceMethod("filtering", &SurveyWrap::filtering),
+                        InstanceMethod("scouting", &SurveyWrap::scouting), InstanceMethod("verdicts", &SurveyWrap::verdicts), InstanceMethod("patches", &SurveyWrap::patches),
                         InstanceMethod("finish", &SurveyWrap::finish), InstanceMethod("summary", &SurveyWrap::summary),
                         InstanceMethod("linktypes", &SurveyWrap::linktypes)});
   }
@@ -45,6 +47,16 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
   }
   Napi::Value filtering(const CallbackInfo& info) {
     survey_->filtering(info[0].ToBoolean());
+    return info.Env().Undefined();
+  }
+  Napi::Value scouting(const CallbackInfo& info) {
+    survey_->scouting(info[0].ToBoolean());
+    return info.Env().Undefined();
+  }
+  // verdicts(bytes, first): of the packets from `first` (from 0) on; not 0: left out
+  Napi::Value verdicts(const CallbackInfo& info) {
+    Bytes v = bytes(info[0]);
+    survey_->verdicts(v.data, v.len, u64(info[1]));
     return info.Env().Undefined();
   }
   Napi::Value patches(const CallbackInfo& info) {
@@ -152,8 +164,28 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
   }
   std::unique_ptr<Survey> survey_;
 };
+// describePackets(rows, count, window, base, linktypes, out): headers of packets that lie in the window; those that were filtered are zeros
+Napi::Value describe_packets(const CallbackInfo& info) {
+  Bytes rows = bytes(info[0]), w = bytes(info[2]), types = bytes(info[4]), out = bytes(info[5]);
+  size_t count = u32(info[1]);
+  uint64_t base = u64(info[3]);
+  if (rows.len < count * sizeof(IndexRow) || out.len < count * sizeof(HeaderRow)) return fail(info, "describePackets: buffers too small");
+  const auto* row = reinterpret_cast<const IndexRow*>(rows.data);
+  const auto* linktypes = reinterpret_cast<const uint32_t*>(types.data);
+  for (size_t i = 0; i < count; i++) {
+    auto& h = reinterpret_cast<HeaderRow*>(out.data)[i];
+    h = {};
+    const IndexRow& r = row[i];
+    if (r.flags & kFiltered || r.offset < base || r.offset + r.caplen > base + w.len || r.interface >= types.len / 4) continue;
+    describe_packet(linktypes[r.interface], w.data + (r.offset - base), r.caplen, r.length, h);
+  }
+  return info.Env().Undefined();
+}
 }  // namespace
 
-void add_survey(Napi::Env env, Napi::Object exports) { exports.Set("Survey", SurveyWrap::define(env)); }
+void add_survey(Napi::Env env, Napi::Object exports) { 
+  exports.Set("Survey", SurveyWrap::define(env));
+  exports.Set("describePackets", Napi::Function::New(env, describe_packets));
+}
 
 }  // namespace tf::binding

@@ -90,11 +90,14 @@ void Survey::place(const Record& r, IndexRow& row) {
   min_time = std::min(min_time, r.time);
   max_time = std::max(max_time, r.time);
   linktypes[r.linktype]++;
-  if (filtering_ && run(programs_[r.linktype], r.data, r.caplen, r.length) == 0) {
+  uint64_t n = account.read - 1;
+  bool hooked = n >= first_verdict_ && n - first_verdict_ < verdicts_.size() && verdicts_[n - first_verdict_] != 0;
+  if (hooked || (filtering_ && run(programs_[r.linktype], r.data, r.caplen, r.length) == 0)) {
     row.flags |= kFiltered;
     account.filtered++;
     return;
   }
+  if (scouting_) return;
   tick(row);
   while (std::unique_ptr<Datagram> d = defrag_.give_up(clock, false)) {
     bool forward = false;

@@ -29,6 +29,14 @@ class Survey {
   void filter(uint32_t linktype, Program program) { programs_[linktype] = std::move(program); }
   void filtering(bool on) { filtering_ = on; }
 
+  // Only walks and filters: which packets there are, for those who look ahead of the survey proper.
+  void scouting(bool on) { scouting_ = on; }
+  // What hooks decided of the packets from `first` (counted from 0) on: 0 is kept, all else counts as filtered.
+  void verdicts(const uint8_t* v, size_t n, uint64_t first) {
+    verdicts_.assign(v, v + n);
+    first_verdict_ = first;
+  }
+
   // Walks records into `rows` until it is full, bytes run out, or a link type without a filter program is met (`linktype`).
   Need push(const uint8_t* data, size_t len, bool last, IndexRow* rows, uint32_t capacity, uint32_t* count);
   // Rows written earlier whose flow is known now. At the end of the capture every pending row has one.
@@ -53,7 +61,9 @@ class Survey {
 
   Defrag defrag_;
   uint64_t dedup_;
-  bool filtering_ = false, held_ = false;
+  bool filtering_ = false, held_ = false, scouting_ = false;
+  std::vector<uint8_t> verdicts_;
+  uint64_t first_verdict_ = 0;
   Record record_;
   std::unordered_map<uint32_t, Program> programs_;
   std::vector<Patch> patches_;

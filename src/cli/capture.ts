@@ -5,6 +5,7 @@ import { freshEntry } from "../catalog/catalog.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_DECODE } from "../config.js";
 import { ThreatflowError } from "../errors.js";
+import { hookSource } from "../hooks/hooks.js";
 import { readFilter } from "../ingest/filter.js";
 import { interfaces } from "../ingest/live/interfaces.js";
 import { recoverSegments } from "../ingest/live/manifest.js";
@@ -32,6 +33,7 @@ interface Flags {
   promiscuous: boolean;
   format?: string;
   follow?: boolean;
+  hooks?: string;
   data?: string;
   ndjson?: string;
   json?: boolean;
@@ -45,6 +47,7 @@ export function captureCommand(program: Command, exit: (status: number) => void)
     .description("record from an interface and analyse as it comes; Ctrl-C ends it like --duration")
     .option("-i, --interface <name>", "interface, or any; may be given several times", several)
     .option("--filter <expr>", "libpcap expression, @file, or pasted `tcpdump -dd` output; runs in the kernel")
+    .option("--hooks <file>", "your own drop(packet) and verify(packet): what is decoded; all is recorded")
     .option("--rotate <limit>", "a new segment after a time (60s), a size (256MB) or packets (100000p)", several)
     .option("--keep <limit>", "delete the oldest segments beyond an age (24h), a size (10GB) or a number of files (48f)", several)
     .option("--hold", "keep every segment, whatever --keep says")
@@ -100,7 +103,7 @@ async function capture(f: Flags): Promise<number> {
   const interrupted = (): void => abort.abort();
   process.on("SIGINT", interrupted);
   process.on("SIGTERM", interrupted);
-  const decode = { ...DEFAULT_DECODE, filter: undefined };
+  const decode = { ...DEFAULT_DECODE, filter: undefined, ...(f.hooks !== undefined && { hooks: hookSource(f.hooks) }) };
   const catalog = sqliteCatalog(dir);
   try {
     const {

@@ -2,6 +2,7 @@
 import { type DecodeOptions, defaultRun, type RunOptions } from "../config.js";
 import { OVERLAP, type OverlapPolicy } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
+import { hookSource } from "../hooks/hooks.js";
 import type { Filter } from "../ingest/filter.js";
 
 export function positive(text: string, flag: string): number {
@@ -40,6 +41,7 @@ export interface DecodeFlags {
   ipOverlap: string;
   dedup?: string;
   credentials?: boolean;
+  hooks?: string;
 }
 export const decodeOptions = (f: DecodeFlags, filter: Filter | undefined): DecodeOptions => ({
   filter: filter?.text,
@@ -47,4 +49,5 @@ export const decodeOptions = (f: DecodeFlags, filter: Filter | undefined): Decod
   ipOverlap: policy(f.ipOverlap),
   dedupNs: f.dedup ? durationNs(f.dedup) : 0n,
   credentials: f.credentials === true,
+  ...(f.hooks !== undefined && { hooks: hookSource(f.hooks) }),
 });

@@ -26,6 +26,7 @@ export const anomalies: readonly AnomalyInfo[] = [
   ...rows("arp", ARP_ANOMALIES).filter((a) => !nativeAnomalies.some((n) => n.name === a.name)),
   ...rows("flow", FLOWS),
   ...rows("text", TEXT_ANOMALIES),
+  ...rows("capture", { "hook-verify-failed": "A user's hook (--hooks) said of packets that they are wrong; this is the first." }),
 ];
 const layers = new Map(anomalies.map((a) => [a.name, a.layer]));
 /** The layer that names this oddity. */

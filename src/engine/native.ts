@@ -7,6 +7,8 @@ export interface NativeSurvey {
   push(window: Uint8Array, last: boolean, rows: Uint8Array, status: Float64Array): number;
   filter(linktype: number, program: Uint32Array): void;
   filtering(on: boolean): void;
+  scouting(on: boolean): void;
+  verdicts(v: Uint8Array, first: number): void;
   patches(): Float64Array;
   finish(): void;
   summary(): NativeSummary;
@@ -54,6 +56,14 @@ export interface NativeSummary {
   skippedBlocks: [number, number][];
   interfaces: NativeInterface[];
   comments: { packet: number; text: Buffer }[];
+  /** What a user's hooks decided, where there are any (src/hooks). */
+  hooks?: {
+    dropped: number;
+    failed: number;
+    first_failed?: { packet: number; time: bigint };
+    exceptions: number;
+    first_exception?: string;
+  };
 }
 export interface NativeEngine {
   interfaces(linktypes: Uint32Array): void;
@@ -108,6 +118,7 @@ interface Addon {
   ): number;
   /** Writes the lines of sorted runs (buffers or paths) in order to an open file, and their keys to another (-1: nowhere); resolves to 0, or to a negative errno. */
   mergeRuns(texts: readonly (Uint8Array | string)[], keys: readonly (Uint8Array | string)[], fd: number, keysFd: number): Promise<number>;
+  describePackets(rows: Uint8Array, count: number, window: Uint8Array, base: number, linktypes: Uint32Array, out: Uint8Array): void;
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;

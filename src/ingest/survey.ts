@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import { type DecodeOptions, RESYNC_BYTES } from "../config.js";
 import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
+import { Hooks } from "../hooks/hooks.js";
 import type { Filter } from "./filter.js";
 import { isPcap } from "./folder.js";
 import type { PacketIndex } from "./packet-index.js";
@@ -32,6 +33,7 @@ export async function survey(
   index: PacketIndex,
   options: SurveyOptions,
 ): Promise<{ surveyed: Surveyed; hash: Promise<string> }> {
+  const hooks = options.decode.hooks && new Hooks(options.decode.hooks, options.filter);
   const native = new addon.Survey({
     key: randomBytes(16),
     ipOverlap: OVERLAP.indexOf(options.decode.ipOverlap),
@@ -42,18 +44,19 @@ export async function survey(
   const hasher = source.sha256 === undefined && source.size > SMALL ? new Hasher(options.windowBytes) : undefined;
   const small = source.sha256 === undefined && !hasher ? createSmallHash() : undefined;
   try {
-    await walk(fd, source, native, index, options, hasher, small);
+    await walk(fd, source, native, index, options, hasher, small, hooks);
   } catch (error) {
     hasher?.stop();
     throw error;
   } finally {
     closeSync(fd);
+    hooks?.close();
   }
   native.finish();
   index.patch(native.patches());
   const hash =
     source.sha256 !== undefined ? Promise.resolve(source.sha256) : hasher ? hasher.digest() : Promise.resolve(small?.digest("hex") ?? "");
-  return { surveyed: { summary: native.summary(), linktypes: native.linktypes() }, hash };
+  return { surveyed: { summary: { ...native.summary(), hooks: hooks?.counts() }, linktypes: native.linktypes() }, hash };
 }
 
 /** Files up to this size are hashed in place: a thread costs more. */
@@ -68,6 +71,7 @@ async function walk(
   options: SurveyOptions,
   hasher: Hasher | undefined,
   small: Hash | undefined,
+  hooks: Hooks | undefined,
 ): Promise<void> {
   const rows = new Uint8Array(ROWS_AT_ONCE * INDEX_BYTES);
   const status = new Float64Array(4);
@@ -90,6 +94,7 @@ async function walk(
       hashed += fresh;
     } else if (slot) hasher?.free(slot.n);
     const view = window.subarray(0, got);
+    hooks?.ahead(native, view, base, last);
     const next = drain(native, view, base, last, rows, status, index, options.filter, source);
     if (next.end) break;
     want = next.needed;

@@ -1,9 +1,11 @@
 /** The options that change records, as one text (SEMANTICS 14): what makes two imports of the same bytes the same import. */
 import { type DecodeOptions, SCHEMA_VERSION } from "../config.js";
+import { ThreatflowError } from "../errors.js";
 
-interface Key extends Omit<DecodeOptions, "dedupNs"> {
+interface Key extends Omit<DecodeOptions, "dedupNs" | "hooks"> {
   schema: number;
   dedup: string;
+  hooks?: string;
 }
 
 export function importKey(d: DecodeOptions): string {
@@ -14,10 +16,13 @@ export function importKey(d: DecodeOptions): string {
     ipOverlap: d.ipOverlap,
     dedup: String(d.dedupNs),
     credentials: d.credentials,
+    hooks: d.hooks?.sha256,
   } satisfies Key);
 }
 export function optionsOf(key: string): DecodeOptions {
   const k = JSON.parse(key) as Key;
+  if (k.hooks)
+    throw new ThreatflowError("HOOK", "it was imported with a file of hooks", "hooks are named on the command line: analyze --hooks FILE");
   return { filter: k.filter, tcpOverlap: k.tcpOverlap, ipOverlap: k.ipOverlap, dedupNs: BigInt(k.dedup), credentials: k.credentials };
 }
 /** In words: which options differ. */

@@ -40,6 +40,8 @@ export interface Summary {
   set_aside: SetAsideShard[];
   limits: Record<string, number>;
   refused_documents: number;
+  /** Of `--hooks`: packets left out, packets that failed, and exceptions of the hooks, the first as text. */
+  hooks?: { dropped: number; failed: number; first_failed?: number; exceptions: number; first_exception?: string };
   /** The first exception of a decoder, where there was one: a bug of ours. */
   firstException?: string;
   damage?: { truncated_at?: number; broken_records?: number; broken_bytes?: number; notes?: string[] };
@@ -95,6 +97,7 @@ export function summarize(
     set_aside: setAside,
     limits,
     refused_documents: 0,
+    hooks: s.hooks && { ...s.hooks, first_failed: s.hooks.first_failed?.packet },
     firstException: results.map((r) => r.firstException).find((x) => x !== undefined),
     damage: damaged
       ? {

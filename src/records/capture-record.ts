@@ -94,5 +94,8 @@ export function fileAnomalies(s: NativeSummary): FileAnomaly[] {
     out.push({ at: lastAt(s), name: "capture-record-broken", count: s.brokenRecords, offset: s.firstBroken, needed: s.brokenBytes });
   if (s.truncated) out.push({ at: lastAt(s), name: "capture-truncated", count: 1, offset: s.truncatedAt });
   if (s.timeSteps) out.push({ at: nanos(s.firstStepTime, s.firstStepPacket), name: "time-step", count: s.timeSteps });
+  const h = s.hooks;
+  if (h?.failed && h.first_failed)
+    out.push({ at: nanos(h.first_failed.time, h.first_failed.packet), name: "hook-verify-failed", count: h.failed });
   return out;
 }

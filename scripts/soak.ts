@@ -1,7 +1,7 @@
 /**
  * A long stream through the whole path, nothing kept: generated on the fly into `analyze - --no-evidence --discard`. Memory (PSS of the
- * analysing processes) and descriptors are looked at every second; what the last quarter needs must not exceed what the second one needed
- * by more than a tenth, and every packet must be accounted for. `node scripts/soak.ts [GIGABYTES]`, 20 by default.
+ * analysing processes, page cache left out) and descriptors are looked at every second: the last quarter must not need a tenth more than the
+ * second, the end not half more than the last quarter, and every packet must be accounted for. `node scripts/soak.ts [GIGABYTES]`, 20 by default.
  */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -50,7 +50,8 @@ function look(): void {
   let descriptors = 0;
   for (const pid of tree(analyst.pid as number)) {
     try {
-      memory += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1024;
+      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+      for (const m of rollup.matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm)) memory += Number(m[1]) / 1024;
       descriptors += readdirSync(`/proc/${pid}/fd`).length;
     } catch {
       // it has just ended
@@ -62,11 +63,14 @@ const timer = setInterval(look, 1000);
 const status = await new Promise<number | null>((resolve) => analyst.on("close", resolve));
 clearInterval(timer);
 
-const quarter = (n: number): Look[] => looks.filter((l) => l.bytes > (bytes * n) / 4 && l.bytes <= (bytes * (n + 1)) / 4);
+/** Quarters of the stream while it comes; 4: behind its last byte, when all that is open ends and the records are put in order. */
+const quarter = (n: number): Look[] => looks.filter((l) => (l.bytes === bytes ? n === 4 : Math.floor((4 * l.bytes) / bytes) === n));
 const most = (n: number, what: "memory" | "descriptors"): number => Math.max(...quarter(n).map((l) => l[what]));
 console.log("| quarter | GB | memory MB (most) | descriptors (most) |\n|---|---:|---:|---:|");
-for (let n = 0; n < 4; n++)
-  console.log(`| ${n + 1} | ${((bytes * (n + 1)) / 4e9).toFixed(1)} | ${most(n, "memory").toFixed(0)} | ${most(n, "descriptors")} |`);
+for (let n = 0; n < 5; n++)
+  console.log(
+    `| ${n < 4 ? n + 1 : "end"} | ${((bytes * Math.min(4, n + 1)) / 4e9).toFixed(1)} | ${most(n, "memory").toFixed(0)} | ${most(n, "descriptors")} |`,
+  );
 const s = JSON.parse(summary || "{}");
 const a = s.accounting ?? {};
 const lost = Object.values((a.undecodable ?? {}) as Record<string, number>).reduce((x, y) => x + y, 0);
@@ -74,6 +78,7 @@ const problems: string[] = [];
 if (status !== 0) problems.push(`exit ${status}`);
 if (a.read !== a.decoded + a.filtered + a.duplicate + lost) problems.push(`accounting: ${JSON.stringify(a)}`);
 if (most(3, "memory") > 1.1 * most(1, "memory")) problems.push("memory grows");
+if (most(4, "memory") > 1.5 * most(3, "memory")) problems.push("the end needs too much memory");
 if (most(3, "descriptors") > most(1, "descriptors") + 2) problems.push("descriptors grow");
 const seconds = (Date.now() - begun) / 1000;
 console.log(

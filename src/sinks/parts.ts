@@ -29,18 +29,30 @@ export interface Unsealed {
   text: Buffer;
 }
 
-/** Stamps the ids of records that were set apart, and sorts them. */
-export function sealUnsealed(u: Unsealed, captureId: string): Run {
-  const text = Buffer.allocUnsafeSlow(u.text.length);
-  const keys = Buffer.allocUnsafeSlow(u.count * layout.keyBytes);
-  addon.sealPart(u.rows, u.count, u.text, captureId, u.dataset, text, keys);
-  return { dataset: u.dataset, count: u.count, longest: u.longest, text, keys };
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/** Bytes that are used again and again, and grow to the most that was asked for. */
+export class Scratch {
+  private buffer: Buffer = EMPTY;
+  of(bytes: number): Buffer {
+    if (this.buffer.length < bytes) this.buffer = Buffer.allocUnsafeSlow(Math.ceil(bytes * 1.25));
+    return this.buffer.subarray(0, bytes);
+  }
+}
+/** Stamps the ids of records that were set apart, and sorts them; the run's bytes are good until the next one. */
+export class Sealer {
+  private readonly text = new Scratch();
+  private readonly keys = new Scratch();
+  seal(u: Unsealed, captureId: string): Run {
+    const text = this.text.of(u.text.length);
+    const keys = this.keys.of(u.count * layout.keyBytes);
+    addon.sealPart(u.rows, u.count, u.text, captureId, u.dataset, text, keys);
+    return { dataset: u.dataset, count: u.count, longest: u.longest, text, keys };
+  }
 }
 
 /** A run whose bytes stay. */
 export const keptRun = (r: Run): Run => ({ ...r, text: Buffer.from(r.text), keys: Buffer.from(r.keys) });
-
-const EMPTY: Buffer = Buffer.alloc(0);
 
 class Part {
   readonly dataset: string;

@@ -269,6 +269,37 @@ live("a decoding process that dies is replaced and told everything again", async
   expect(bare(join(dir, "death", "nd")).get("http")).toHaveLength(14);
 });
 
+live("the interface goes down and up and gets another name: what came before and after is there, and counted", async () => {
+  const c = await capture("updown", "--rotate", "100p");
+  const passed = (): number => readdirSync(join(dir, "updown", "captures")).flatMap((id) => segmentsOf("updown", id)).length;
+  replay(MIXED, "--topspeed");
+  await until(() => existsSync(join(dir, "updown", "captures")) && passed() === 2);
+  expect(
+    sh(`ip -n ${B} link set vb down && sleep 0.3 && ip -n ${B} link set vb name vbx && ip -n ${B} link set vbx up && sleep 0.3`).stderr,
+  ).toBe("");
+  replay(MIXED, "--topspeed");
+  await until(() => passed() === 5);
+  expect(sh(`ip -n ${B} link set vbx down && ip -n ${B} link set vbx name vb && ip -n ${B} link set vb up`).stderr).toBe("");
+  const s = await end(c);
+  expect(s).toMatchObject({ status: "complete", accounting: { read: 576, decoded: 576, kernel_received: 576, kernel_dropped: 0 } });
+  const [own] = (linesIn(join(dir, "updown", "nd")).get("capture") as string[]).map((l) => JSON.parse(l));
+  expect(own.capture).toMatchObject({ read: 576, kernel_received: 576, kernel_dropped: 0, interface_dropped: 0, disk_dropped: 0 });
+});
+
+live("hooks decide live what they decide of the recorded packets", async () => {
+  const hooks = join(dir, "hooks.ts");
+  writeFileSync(hooks, "export const drop = (p: { protocol?: number }): boolean => p.protocol !== 6;");
+  const c = await capture("hooks", "--hooks", hooks, "--rotate", "100p");
+  replay(MIXED, "--topspeed");
+  const s = await end(c);
+  expect(s.accounting.filtered).toBe(s.hooks.dropped);
+  expect(s).toMatchObject({ accounting: { read: 288, kernel_received: 288 }, hooks: { failed: 0, exceptions: 0 } });
+  expect(s.hooks.dropped).toBe(47);
+  const segments = join(dir, "hooks", "captures", s.capture.id);
+  expect(sh(`${threatflow} analyze ${segments} --join --hooks ${hooks} --ndjson ${join(dir, "hooked")} --quiet`).status).toBe(0);
+  expect(bare(join(dir, "hooked"))).toEqual(bare(join(dir, "hooks", "nd")));
+});
+
 live("records reach the terminal while the capture runs", async () => {
   const child = spawn("ip", ["netns", "exec", B, threatflow, "capture", "-i", "vb", "--data", join(dir, "follow"), "--follow", "--quiet"]);
   let out = "";

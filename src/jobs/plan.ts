@@ -6,7 +6,7 @@ import { INDEX_BYTES, type NativeSummary } from "../engine/native.js";
 import type { PacketIndex } from "../ingest/packet-index.js";
 import type { Surveyed } from "../ingest/survey.js";
 import type { ShardJob } from "../pipeline.js";
-import { type Accounting, captureEmission, fileAnomalies } from "../records/capture-record.js";
+import { type Accounting, captureEmission, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
 import { envelope, type Observer } from "../records/envelope.js";
 import { TextNotes, wireText } from "../records/text.js";
 import type { StoredRun } from "../sinks/merge.js";
@@ -67,7 +67,7 @@ export function describeSetAside(index: PacketIndex, shard: number, shards: numb
 
 export function captureRuns(
   s: NativeSummary,
-  accounting: Accounting,
+  accounting: Accounting & Partial<LiveDrops>,
   source: { givenBytes: number; compression: string | undefined },
   captureId: string,
 ): StoredRun[] {

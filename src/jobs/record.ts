@@ -7,7 +7,7 @@ import { LiveInterface, type LiveOptions } from "../ingest/live/driver.js";
 import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
 import type { Manifest } from "../ingest/live/manifest.js";
 import { type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
-import { type Accounting, accountingOf, fileAnomalies } from "../records/capture-record.js";
+import { type Accounting, accountingOf, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
 import type { Observer } from "../records/envelope.js";
 import type { Sink } from "../sinks/sink.js";
@@ -45,13 +45,7 @@ export interface LiveStatus {
   behind: number;
   trouble: string | undefined;
 }
-export interface LiveAccounting extends Accounting {
-  /** By the kernel, behind its filter: read + kernel_dropped + disk_dropped. */
-  kernel_received: number;
-  kernel_dropped: number;
-  interface_dropped: number;
-  /** Read from the kernel and not written: the disk was full. */
-  disk_dropped: number;
+export interface LiveAccounting extends Accounting, LiveDrops {
   /** Kept by the kernel's filter and not by ours: a bug of one of the two. */
   filter_disagreed: number;
 }
@@ -255,7 +249,7 @@ class Recorder implements SegmentListener {
       filter_disagreed: sum((c) => c.disagreed),
     };
     const given = { name: r.interfaces.join(","), givenBytes: done.bytes, compression: undefined, notes: [] };
-    const runs = [...done.runs, ...captureRuns(done.summary, accountingOf(done.summary), given, this.id)];
+    const runs = [...done.runs, ...captureRuns(done.summary, accounting, given, this.id)];
     const records = await writeRuns(r.sinks(this.id), runs, this.id);
     const digest = new DigestBuilder();
     digest.merge(done.result.digest);

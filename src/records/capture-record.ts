@@ -13,6 +13,16 @@ export interface Accounting {
   duplicate: number;
 }
 
+/** What a live capture loses before there is a packet to account for. */
+export interface LiveDrops {
+  /** By the kernel, behind its filter: read + kernel_dropped + disk_dropped. */
+  kernel_received: number;
+  kernel_dropped: number;
+  interface_dropped: number;
+  /** Read from the kernel and not written: the disk was full. */
+  disk_dropped: number;
+}
+
 /** The identity L2; throws where it does not hold, which is a bug of ours. */
 export function accountingOf(s: NativeSummary, setAside = 0): Accounting {
   const undecodable = { ...s.undecodable };
@@ -35,7 +45,12 @@ const counts = (pairs: readonly [string, number][]): Record<string, number> | un
   return out;
 };
 
-export function captureEmission(s: NativeSummary, accounting: Accounting, bytes: number, compression: string | undefined): Emission {
+export function captureEmission(
+  s: NativeSummary,
+  accounting: Accounting & Partial<LiveDrops>,
+  bytes: number,
+  compression: string | undefined,
+): Emission {
   const text = (b: Buffer | undefined, max: number): string | undefined =>
     b?.length ? wireText(b, max, new TextNotes()) || undefined : undefined;
   return {
@@ -55,6 +70,10 @@ export function captureEmission(s: NativeSummary, accounting: Accounting, bytes:
         filtered: accounting.filtered,
         undecodable: counts(Object.entries(accounting.undecodable)),
         duplicate: accounting.duplicate,
+        kernel_received: accounting.kernel_received,
+        kernel_dropped: accounting.kernel_dropped,
+        interface_dropped: accounting.interface_dropped,
+        disk_dropped: accounting.disk_dropped,
         frames: counts(s.frames.map(([n, v]) => [frameName(n), v])),
         truncated_at: s.truncated ? s.truncatedAt : undefined,
         broken_records: s.brokenRecords || undefined,

@@ -53,6 +53,7 @@ faults: build .cache/system-test
 	@FAULTS=1 bash scripts/with-servers.sh $(NODE) --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js test/faults
 corpus: build
 	@CORPUS=$(CORPUS) $(NODE) scripts/corpus.ts
+	@$(NODE) test/conformance/run.ts $(CORPUS)
 test: .cache/system-test
 	@bash scripts/test.sh
 test-long: .cache/system-test

@@ -72,6 +72,24 @@ static void filters() {
   check(!verify({{0x20, 0, 0, 0xfffff000u + 64}, {0x06, 0, 0, 0}}).empty(), "no unknown ancillary load");
 }
 
+// Serial lines: the link type does not tell whose framing it is, the first bytes do.
+static void serial_lines() {
+  const uint8_t ip[20] = {0x45, 0, 0, 20, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2};
+  auto carries = [&](uint32_t linktype, std::vector<uint8_t> head) {
+    head.insert(head.end(), ip, ip + 20);
+    Packet p;
+    dissect(linktype, head.data(), static_cast<uint32_t>(head.size()), static_cast<uint32_t>(head.size()), p);
+    return p.carries == Carries::ip && address_text(p.destination) == "192.0.2.2";
+  };
+  for (uint32_t linktype : {9u, 50u}) {
+    check(carries(linktype, {0xff, 0x03, 0x00, 0x21}), "PPP with address and control");
+    check(carries(linktype, {0x21}), "PPP with both compressed away");
+    check(carries(linktype, {0x0f, 0x00, 0x08, 0x00}), "Cisco HDLC, unicast, on a line captured as PPP");
+    check(carries(linktype, {0x8f, 0x00, 0x08, 0x00}), "Cisco HDLC, broadcast, on a line captured as PPP");
+  }
+  check(carries(104, {0x0f, 0x00, 0x08, 0x00}), "Cisco HDLC by its own link type");
+}
+
 // A capture of TCP segments of one connection, built by hand.
 struct Maker {
   std::vector<uint8_t> file;
@@ -267,6 +285,7 @@ int main() {
   community_ids();
   addresses();
   filters();
+  serial_lines();
   streams();
   every_cut();
   merging();

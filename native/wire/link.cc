@@ -159,17 +159,19 @@ LinkResult prism(Cursor& c, Packet& out) {
   return ieee80211(c, out, false);
 }
 
-LinkResult ppp_hdlc(Cursor& c) {
-  if (!c.has(2)) return cut(2);
-  if (c.p[0] == 0xff && c.p[1] == 0x03) c.take(2);
-  return at(Layer::ppp);
-}
-
 LinkResult cisco_hdlc(Cursor& c) {
   if (!c.has(4)) return cut(4);
   uint32_t type = be16(c.p + 2);
   c.take(4);
   return at(Layer::ethertype, type);
+}
+
+// PPP in HDLC-like framing (RFC 1662); serial lines that are captured as PPP may carry Cisco's framing instead, with its own addresses.
+LinkResult ppp_hdlc(Cursor& c) {
+  if (!c.has(2)) return cut(2);
+  if ((c.p[0] == 0x0f || c.p[0] == 0x8f) && c.p[1] == 0) return cisco_hdlc(c);
+  if (c.p[0] == 0xff && c.p[1] == 0x03) c.take(2);
+  return at(Layer::ppp);
 }
 
 LinkResult bsd_loopback(Cursor& c, Packet& out, bool big) {

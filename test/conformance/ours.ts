@@ -1,6 +1,6 @@
 /** Our records of a capture as the same facts. */
 import { type Decoded, recordsOf } from "../support/decode.ts";
-import { add, type Facts } from "./oracles.ts";
+import { add, type Facts, tuple } from "./oracles.ts";
 
 const TYPE_NUMBERS: Record<string, number> = {
   A: 1,
@@ -56,6 +56,16 @@ const typeNumber = (t: string): string => String(TYPE_NUMBERS[t] ?? t.replace(/^
 const headerOf = (h: Record<string, string[]> | undefined, name: string): string | undefined => h?.[name]?.[0];
 
 export function ourFacts(facts: Facts, file: string, d: Decoded): void {
+  add(facts, "capture.read", file, String(d.summary.accounting.read));
+  const packets = new Map<string, number>();
+  for (const r of recordsOf(d, "flow")) {
+    add(facts, "network.community_id", file, r.network?.community_id);
+    if (r.network?.transport !== "tcp" && r.network?.transport !== "udp") continue;
+    const key = tuple(r.network.transport, r.source.ip, r.source.port ?? 0, r.destination.ip, r.destination.port ?? 0);
+    add(facts, "flow.tuple", file, key);
+    packets.set(key, (packets.get(key) ?? 0) + r.network.packets);
+  }
+  for (const [key, n] of packets) add(facts, "flow.packets", file, `${key} ${n}`);
   for (const r of recordsOf(d, "dns")) {
     const q = r.dns.question;
     const port = r.destination?.port ?? r.source?.port;

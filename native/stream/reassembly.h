@@ -40,6 +40,8 @@ class Reassembly {
   void compare_delivered(Flow& f, Half& h, uint32_t seq, const uint8_t* p, uint32_t have, uint32_t len, uint64_t packet, int64_t time);
   void insert(Flow& f, Half& h, Segment s);
   void put(Half& h, size_t at, Segment s);
+  void remove(Half& h, size_t at);
+  static void coalesce(Half& h, Segment& s);
   void deliver(Flow& f, int side, const uint8_t* p, uint32_t have, uint32_t len, bool in_window, uint64_t packet, int64_t time);
   void drain(Flow& f, int side);
   void holes(Flow& f, uint64_t packet, int64_t time);

@@ -12,7 +12,7 @@ struct Outcome {
   bool capture = false;
   uint64_t packets = 0, events = 0, flows = 0;
   std::vector<EventRow> rows;  // kept on demand
-  std::vector<uint8_t> stream;  // bytes of data events, in order, on demand
+  std::vector<uint8_t> stream;  // bytes of data and datagram events, in order, on demand
 };
 
 inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint32_t shards, Overlap policy = Overlap::linux_, bool keep = false,
@@ -79,7 +79,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
         if (r.type == static_cast<uint32_t>(Event::close)) out.flows++;
         if (!keep) continue;
         out.rows.push_back(r);
-        if (r.type == static_cast<uint32_t>(Event::data)) {
+        if (r.type == static_cast<uint32_t>(Event::data) || r.type == static_cast<uint32_t>(Event::datagram)) {
           const uint8_t* p = r.arena ? b.arena + r.offset : data + win_base + r.offset;
           out.stream.insert(out.stream.end(), p, p + r.length);
         }

@@ -217,6 +217,18 @@ static void streams() {
   check(overlap(Overlap::bsd) == "abnewnDOLD", "policy bsd takes what begins before");
   check(overlap(Overlap::linux_) == "abnewnDOLD", "policy linux takes what begins before");
   check(overlap(Overlap::windows) == "abneOLDOLD", "policy windows wants it to begin before and end after");
+
+  // A third segment is measured against what won before, not against what was there first.
+  auto third = [](Overlap p) {
+    Maker m;
+    m.handshake();
+    m.tcp(true, 101, 500, ACK, "A");
+    m.tcp(true, 101, 500, ACK, "BB");
+    m.tcp(true, 101, 500, ACK, "CC");
+    m.tcp(true, 100, 500, ACK, "h");
+    return text(m.outcome(p));
+  };
+  check(third(Overlap::first) == "hAB" && third(Overlap::last) == "hCC" && third(Overlap::linux_) == "hBB", "the winner of an overlap is what a third segment meets");
 }
 
 static void every_cut() {

@@ -1,8 +1,9 @@
 /** `threatflow replay` as a team's CI meets it. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 
 const root = join(import.meta.dirname, "..");
 const fixtures = join(root, "fixtures", "pcaps");
@@ -108,6 +109,55 @@ test("a capture without expectation is told, not failed; --update writes one; a 
   const broken = run([dir]);
   expect(broken.stdout).toContain("failed: ");
   expect(broken.status).toBe(1);
+});
+
+test("several processes tell the same in the same order", () => {
+  cpSync(fixtures, dir, { recursive: true });
+  const [name] = readdirSync(join(dir, "dns")).filter((f) => f.endsWith(".expected.ndjson"));
+  edit(
+    join(dir, "dns", name),
+    (r) => r.event.dataset === "dns",
+    (r) => ({ ...r, dns: { ...r.dns, response_code: "REFUSED" } }),
+  );
+  const told = (...args: string[]) => run([dir, ...args]).stdout.replace(/ in .*s\n$/, "");
+  expect(told("--jobs", "3")).toBe(told());
+  expect(run([dir, "--jobs", "0"]).status).toBe(2);
+  writeFileSync(join(dir, "dns", "wrong.expect.yaml"), "- nonsense\n");
+  copyFileSync(join(fixtures, "arp", "who-has.pcap"), join(dir, "dns", "wrong.pcap"));
+  expect([run([dir, "--jobs", "2"]).status, run([dir]).status]).toEqual([2, 2]);
+});
+
+test("the GitHub action and the pre-commit hook do what they say", () => {
+  // The action's own steps, as a runner would take them: its inputs stand in the environment that it names.
+  const action = parse(readFileSync(join(root, "action.yml"), "utf8"));
+  expect(action.runs.using).toBe("composite");
+  const [build, replay] = action.runs.steps as { run: string; shell: string; env?: Record<string, string> }[];
+  expect(build.run).toMatch(/make .* build$/);
+  const step = (captures: string) => {
+    const inputs: Record<string, string> = { captures, junit: join(dir, "replay.xml") };
+    const env = Object.fromEntries(
+      Object.entries(replay.env ?? {}).map(([k, v]) => [k, v.replace(/\$\{\{ inputs\.(\w+) \}\}/, (_, n) => inputs[n])]),
+    );
+    return spawnSync("bash", ["-eo", "pipefail", "-c", replay.run], {
+      encoding: "utf8",
+      env: { ...process.env, ...env, GITHUB_ACTION_PATH: root },
+    });
+  };
+  cpSync(join(fixtures, "dns"), join(dir, "dns"), { recursive: true });
+  expect(step(join(dir, "dns")).status).toBe(0);
+  expect(readFileSync(join(dir, "replay.xml"), "utf8")).toMatch(/<testsuite/);
+  const hook = parse(readFileSync(join(root, ".pre-commit-hooks.yaml"), "utf8"))[0];
+  const hooked = () => spawnSync(join(root, hook.entry), [dir], { encoding: "utf8" }).status;
+  expect(hooked()).toBe(0);
+  const [name] = readdirSync(join(dir, "dns")).filter((f) => f.endsWith(".expected.ndjson"));
+  edit(
+    join(dir, "dns", name),
+    (r) => r.event.dataset === "dns",
+    (r) => ({ ...r, dns: { ...r.dns, response_code: "REFUSED" } }),
+  );
+  const wrong = step(join(dir, "dns"));
+  expect([wrong.status, wrong.stdout]).toEqual([1, expect.stringMatching(/^::error file=/m)]);
+  expect(hooked()).toBe(1);
 });
 
 test("no folder, no captures: one line", () => {

@@ -2,9 +2,11 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { systemError, ThreatflowError } from "../errors.js";
-import { casesIn, type Outcome, readConfig, replayOne } from "../replay/replay.js";
+import { replayAll } from "../replay/jobs.js";
+import { casesIn, type Outcome, readConfig } from "../replay/replay.js";
 import { describeDifferences, githubAnnotations, junit } from "../replay/report.js";
 import { EXIT } from "./exit.js";
+import { positive } from "./options.js";
 import { dim, duration, safe } from "./text.js";
 
 interface Flags {
@@ -13,6 +15,7 @@ interface Flags {
   github?: boolean;
   json?: boolean;
   quiet?: boolean;
+  jobs: string;
 }
 
 export function replayCommand(program: Command, exit: (status: number) => void): void {
@@ -20,6 +23,7 @@ export function replayCommand(program: Command, exit: (status: number) => void):
     .command("replay <dir>")
     .description("analyse every capture below a folder and compare with <name>.expected.ndjson or <name>.expect.yaml beside it")
     .option("--update", "write what is got as what is expected")
+    .option("--jobs <n>", "processes that analyse captures beside each other", "1")
     .option("--junit <file>", "also write JUnit XML")
     .option("--github", "also print GitHub annotations (default where GITHUB_ACTIONS is set)")
     .option("--json", "one object a capture")
@@ -33,8 +37,7 @@ async function replay(dir: string, f: Flags): Promise<number> {
   if (cases.length === 0) throw new ThreatflowError("USAGE", `${dir}: no captures`, "name a folder that holds .pcap or .pcapng files");
   const tolerance = readConfig(dir);
   const outcomes: Outcome[] = [];
-  for (const c of cases) {
-    const o = await replayOne(c, dir, tolerance, f.update === true);
+  for await (const o of replayAll(cases, dir, tolerance, f.update === true, positive(f.jobs, "--jobs"))) {
     outcomes.push(o);
     tell(o, f);
   }

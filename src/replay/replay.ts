@@ -1,4 +1,4 @@
-/** Captures beside what is expected of them: analysed, compared, told. One process, warm for all of them. */
+/** Captures beside what is expected of them: analysed, compared, told. One process is warm for all of them (several: src/replay/jobs.ts). */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { parse } from "yaml";
@@ -56,7 +56,7 @@ export function readConfig(dir: string): Tolerance {
 export async function replayOne(c: Case, dir: string, t: Tolerance, update: boolean): Promise<Outcome> {
   const begun = performance.now();
   const outcome = (status: Outcome["status"], differences: Difference[] = []): Outcome => ({
-    name: relative(dir, c.path) || basename(c.path),
+    name: nameOf(c, dir),
     case: c,
     seconds: (performance.now() - begun) / 1000,
     status: differences.length ? "different" : status,
@@ -82,6 +82,15 @@ export async function replayOne(c: Case, dir: string, t: Tolerance, update: bool
     return outcome("same", differences);
   } catch (error) {
     if (error instanceof ThreatflowError && error.code === "USAGE") throw error;
-    return outcome("different", [{ kind: "failed", where: "the capture", fields: [], message: (error as Error).message }]);
+    return failed(c, dir, begun, (error as Error).message);
   }
 }
+/** What could not be analysed. */
+export const failed = (c: Case, dir: string, begun: number, message: string): Outcome => ({
+  name: nameOf(c, dir),
+  case: c,
+  seconds: (performance.now() - begun) / 1000,
+  status: "different",
+  differences: [{ kind: "failed", where: "the capture", fields: [], message }],
+});
+const nameOf = (c: Case, dir: string): string => relative(dir, c.path) || basename(c.path);

@@ -88,6 +88,24 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.keyboard.press("Enter");
     await page.locator("#count.bad").waitFor();
     expect(await page.locator("#count").textContent()).toMatch(/a parenthesis that is not closed at character 28/);
+    await page.fill("#q", "http.request.method: GET");
+    await page.keyboard.press("Enter");
+    await page.locator("#columns summary").click();
+    await page.fill('#columns input[type="search"]', "body.bytes");
+    await page.locator("#columns label", { hasText: "http.response.body.bytes" }).click();
+    await page.locator("#columns button").click();
+    await page.locator("th", { hasText: "http.response.body.bytes" }).waitFor();
+    await page.evaluate(() => {
+      globalThis.prompt = () => "all GETs";
+    });
+    await page.click("#save");
+    await page.locator("#saved a", { hasText: "all GETs" }).waitFor();
+    await page.goto(`${url}/#/records`);
+    await page.locator("#saved a", { hasText: "all GETs" }).click();
+    await page.locator("th", { hasText: "http.response.body.bytes" }).waitFor();
+    await accessible(page);
+    await page.getByRole("button", { name: "forget all GETs" }).click();
+    await page.locator("#saved a").waitFor({ state: "detached" });
     await page.fill("#q", "http.request.method: POST");
     await page.keyboard.press("Enter");
     await page.locator("tbody tr").first().waitFor();
@@ -118,6 +136,42 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.close();
     expect(problems.filter((p) => !/status of 400/.test(p))).toEqual([]);
   }, 90000);
+
+  test("schedules: add, run now, what came of it, pause, remove", async () => {
+    const page = await open();
+    await page.goto(`${url}/#/schedules`);
+    await page.selectOption('select[aria-label="interface"]', "lo");
+    await page.fill('input[aria-label="or every so many seconds"]', "3600");
+    await page.fill('input[aria-label="seconds to record"]', "1");
+    await page.fill('input[aria-label="filter, e.g. not port 22"]', "udp port 9 and port 10");
+    await page.getByRole("button", { name: "Add" }).click();
+    const card = page.locator("#schedules article");
+    await card.waitFor();
+    expect(await card.textContent()).toContain("-i lo --duration 1s --filter udp port 9 and port 10");
+    await accessible(page);
+    if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "schedules.png") });
+    await page.getByRole("button", { name: "Run now" }).click();
+    await card.locator("td", { hasText: /no packet came|not permitted/ }).waitFor({ timeout: 20000 });
+    await page.getByRole("button", { name: "Pause" }).click();
+    await card.locator("span", { hasText: "paused" }).waitFor();
+    await page.getByRole("button", { name: "Remove" }).click();
+    await card.waitFor({ state: "detached" });
+    await page.close();
+    for (const body of [
+      { interface: "lo", duration_s: 1 },
+      { interface: "lo; reboot", duration_s: 1, every_s: 60 },
+      { interface: "lo", duration_s: 1, every_s: 60, filter: "@/etc/passwd" },
+      { interface: "lo", duration_s: 1, every_s: 60, keep: "--hold" },
+      { interface: "lo", duration_s: 120, every_s: 60 },
+    ]) {
+      const r = await fetch(`${url}/api/schedules`, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+      });
+      expect([body, r.status]).toEqual([body, 400]);
+    }
+  }, 60000);
 
   test("the contract: curl -T, status, records, flow pcap, healthz", async () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);

@@ -10,6 +10,8 @@ import { flowRoutes } from "./flows.js";
 import { guard } from "./guard.js";
 import { openApi, type Route, says } from "./openapi.js";
 import { recordRoutes } from "./records.js";
+import { scheduleRoutes } from "./schedules.js";
+import { searchRoutes } from "./searches.js";
 import { uploadRoutes } from "./uploads.js";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -32,6 +34,7 @@ const STATUS: Readonly<Record<string, number>> = {
   NOT_PERMITTED: 403,
   NO_SUCH_USER: 404,
   NO_SUCH_CAPTURE: 404,
+  NO_SUCH_JOB: 404,
   NO_SUCH_FLOW: 404,
   NO_EVIDENCE: 404,
   ALREADY_IMPORTED_OTHERWISE: 409,
@@ -48,6 +51,8 @@ const STATUS: Readonly<Record<string, number>> = {
 
 export interface ServerOptions {
   backend: Backend;
+  /** Where this machine's schedules are. */
+  dataDir: string;
   /** Lets an admin in; once there is one, everybody needs it, a login or a token of his own. */
   token: string | undefined;
 }
@@ -119,6 +124,8 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   await captureRoutes(app);
   await recordRoutes(app);
   await flowRoutes(app);
+  await searchRoutes(app, o.backend.shelf);
+  await scheduleRoutes(app, o.dataDir);
   await uploadRoutes(app, o.backend.workDir, STATUS);
   app.get("/api/openapi.json", says("this description", { quiet: true }), async () => openApi(routes));
   return app;

@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-export type Kind = "user" | "token" | "session" | "audit";
+export type Kind = "user" | "token" | "session" | "audit" | "search";
 export interface Shelved<T> {
   id: string;
   document: T;

@@ -42,7 +42,7 @@ export function serveCommand(program: Command): void {
         );
       }
       const { createServer } = await import("../api/server.js");
-      const app = await createServer({ backend, token });
+      const app = await createServer({ backend, dataDir: s.data as string, token });
       try {
         await app.listen({ port, host: f.host });
       } catch (error) {

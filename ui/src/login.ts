@@ -34,7 +34,7 @@ export function login(page: HTMLElement, then: () => void): void {
 export async function who(place: HTMLElement, then: () => void): Promise<void> {
   const s = await whoAmI();
   const local = s.csrf === undefined;
-  for (const a of document.querySelectorAll<HTMLElement>("[data-role]")) a.hidden = local || a.dataset.role !== s.role;
+  for (const a of document.querySelectorAll<HTMLElement>("[data-role]")) a.hidden = a.dataset.role !== s.role || (local && a.dataset.login !== undefined);
   place.replaceChildren(
     ...(local
       ? []

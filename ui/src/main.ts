@@ -8,6 +8,7 @@ import { login, who } from "./login.js";
 import { overview } from "./overview.js";
 import { people } from "./people.js";
 import { records } from "./records.js";
+import { schedules } from "./schedules.js";
 import { topology } from "./topology.js";
 
 const page = document.getElementById("page") as HTMLElement;
@@ -30,6 +31,7 @@ async function show(): Promise<void> {
     else if (parts[0] === "flow") await flow(page, parts[1]);
     else if (parts[0] === "topology") await topology(page, p, alive.signal);
     else if (parts[0] === "filters") filters(page);
+    else if (parts[0] === "schedules") await schedules(page, alive.signal);
     else if (parts[0] === "people") await people(page);
     else await captures(page, alive.signal);
   } catch (error) {

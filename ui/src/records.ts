@@ -1,5 +1,5 @@
 /** Records: a question, facets, a table that loads as it is scrolled, one record whole. */
-import { type Ask, get, query } from "./api.js";
+import { type Ask, get, query, send } from "./api.js";
 import { h, note, number, time } from "./dom.js";
 import { timeline } from "./timeline.js";
 import { both, is, recordsLink, topList } from "./top.js";
@@ -37,7 +37,8 @@ export async function records(page: HTMLElement, p: URLSearchParams): Promise<vo
   const { fields, datasets } = await get("/api/fields");
   const ask: Ask = Object.fromEntries(p);
   const dataset = (ask.dataset as string) ?? "";
-  const columns = COLUMNS[dataset] ?? COLUMNS[""];
+  const columns = ask.columns ? String(ask.columns).split(",") : (COLUMNS[dataset] ?? COLUMNS[""]);
+  const asked: Ask = { ...ask, columns: undefined };
   const box = h("input", { type: "search", id: "q", value: (ask.q as string) ?? "", placeholder: "dns.question.name: *.example and not source.ip: 10.0.0.0/8", "aria-label": "query", list: "names", autocomplete: "off" });
   const names = h("datalist", { id: "names" });
   const complete = (): void => {
@@ -63,15 +64,16 @@ export async function records(page: HTMLElement, p: URLSearchParams): Promise<vo
     h("div", { class: "grow" }, box, names),
     choice,
     h("button", { class: "main" }, "Search"),
-    h("a", { href: `/api/export?${query({ ...ask, format: "ndjson" })}`, download: true }, "NDJSON"),
-    h("a", { href: `/api/export?${query({ ...ask, format: "csv", fields: columns.join(",") })}`, download: true }, "CSV"),
+    h("a", { href: `/api/export?${query({ ...asked, format: "ndjson" })}`, download: true }, "NDJSON"),
+    h("a", { href: `/api/export?${query({ ...asked, format: "csv", fields: columns.join(",") })}`, download: true }, "CSV"),
+    columnChoice(fields.filter((f: any) => !dataset || !f.in || f.in.includes(dataset)), columns, (chosen) => go({ columns: chosen.join(",") })),
   );
   const count = h("p", { class: "soft", id: "count" });
   const body = h("tbody");
   const detail = h("section", { class: "card", id: "detail", hidden: true });
   const scroll = h("div", { class: "scroll", tabindex: 0, "aria-label": "records" }, h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((c) => h("th", { scope: "col" }, c)))), body));
   const facets = h("div");
-  page.replaceChildren(h("h1", {}, "Records"), form, h("div", { class: "split" }, facets, h("div", {}, detail, h("div", { class: "card" }, count, scroll))));
+  page.replaceChildren(h("h1", {}, "Records"), form, await saved(ask), h("div", { class: "split" }, facets, h("div", {}, detail, h("div", { class: "card" }, count, scroll))));
   let from = 0;
   let total = Infinity;
   let loading = false;
@@ -79,7 +81,7 @@ export async function records(page: HTMLElement, p: URLSearchParams): Promise<vo
     if (loading || from >= total) return;
     loading = true;
     try {
-      const answer = await get("/api/records", { ...ask, size: PAGE, from });
+      const answer = await get("/api/records", { ...asked, size: PAGE, from });
       total = answer.total;
       count.textContent = `${number(total)} records`;
       for (const r of answer.records) body.append(row(r, columns, detail));
@@ -99,14 +101,72 @@ export async function records(page: HTMLElement, p: URLSearchParams): Promise<vo
   await more();
   if (count.className === "bad") return;
   try {
-    form.after(await timeline(ask, (since, until) => go({ since, until })));
+    form.after(await timeline(asked, (since, until) => go({ since, until })));
     for (const f of FACETS[dataset] ?? FACETS[""]) {
-      const list = await topList(f, f, ask);
+      const list = await topList(f, f, asked);
       if (list) facets.append(list);
     }
   } catch (error) {
     note((error as Error).message);
   }
+}
+
+/** Which fields are columns. */
+function columnChoice(fields: { name: string; doc: string }[], columns: string[], done: (chosen: string[]) => void): HTMLElement {
+  const box = h("input", { type: "search", placeholder: "find a field", "aria-label": "find a field" });
+  const list = h("div", { class: "choices" });
+  const chosen = new Set(columns);
+  const fill = (): void => {
+    const shown = [...columns.map((name) => fields.find((f) => f.name === name) ?? { name, doc: "" }), ...fields.filter((f) => !columns.includes(f.name))];
+    list.replaceChildren(
+      ...shown
+        .filter((f) => f.name.includes(box.value))
+        .slice(0, 60)
+        .map((f) => {
+          const tick = h("input", {
+            type: "checkbox",
+            checked: chosen.has(f.name),
+            onchange: () => {
+              if (tick.checked) chosen.add(f.name);
+              else chosen.delete(f.name);
+            },
+          });
+          return h("label", { title: f.doc }, tick, f.name);
+        }),
+    );
+  };
+  box.addEventListener("input", fill);
+  fill();
+  return h("details", { id: "columns" }, h("summary", {}, "Columns"), box, list, h("button", { type: "button", onclick: () => chosen.size && done([...chosen]) }, "Show these"));
+}
+
+/** Searches that were saved: a link each. */
+async function saved(ask: Ask): Promise<HTMLElement> {
+  const place = h("p", { id: "saved", class: "row soft" });
+  const again = async (): Promise<void> => {
+    const { searches } = await get<{ searches: { name: string; ask: string }[] }>("/api/searches");
+    place.replaceChildren(
+      "Saved searches: ",
+      ...searches.flatMap((s) => [
+        h("span", { class: "tag" }, h("a", { href: `#/records?${s.ask}` }, s.name), " ", h("button", { class: "field", "aria-label": `forget ${s.name}`, onclick: () => void act(send("DELETE", `/api/searches/${encodeURIComponent(s.name)}`)) }, "×")),
+      ]),
+      h("button", { id: "save", onclick: save }, "Save this one"),
+    );
+  };
+  const act = async (work: Promise<unknown>): Promise<void> => {
+    try {
+      await work;
+      await again();
+    } catch (error) {
+      note((error as Error).message);
+    }
+  };
+  const save = (): void => {
+    const name = prompt("Name of this search");
+    if (name) void act(send("PUT", `/api/searches/${encodeURIComponent(name)}`, { ask: query(ask) }));
+  };
+  await again();
+  return place;
 }
 
 function row(r: any, columns: string[], detail: HTMLElement): HTMLElement {

@@ -1,0 +1,141 @@
+/**
+ * Mutation testing: one wrong number, comparison or sign at a time in decoders (as compiled) and in the native code; the fast tests must see it.
+ * `node scripts/mutate.ts [TYPESCRIPT] [NATIVE] [SEED]` (60 and 40 mutants): works in a copy of this folder, names the survivors, and fails below 95 %.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const [typescript, native, seed] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 40), Number(process.argv[4] ?? 7)];
+const FLOOR = 0.95;
+let state = seed;
+const below = (n: number): number => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return Math.floor((state / 2 ** 32) * n);
+};
+
+interface Mutant {
+  file: string;
+  line: number;
+  from: string;
+  to: string;
+  text: string;
+}
+/** Places where a line can be changed so that it still compiles. */
+function mutants(file: string, text: string): Mutant[] {
+  const out: Mutant[] = [];
+  let at = 0;
+  let comment = false;
+  for (const [n, line] of text.split("\n").entries()) {
+    const add = (index: number, from: string, to: string): void => {
+      out.push({ file, line: n + 1, from, to, text: text.slice(0, at + index) + to + text.slice(at + index + from.length) });
+    };
+    const code = line.replace(/\/\/.*$/, (c) => " ".repeat(c.length)).replace(/(["'`])(?:\\.|(?!\1).)*\1/g, (s) => " ".repeat(s.length));
+    if (/^\s*\/\*/.test(code)) comment = true;
+    if (!comment && !/^\s*(import|export \{|#|\*|using|namespace|constexpr|static_assert|template)/.test(code)) {
+      for (const m of code.matchAll(/(?<![\w.$])(\d{1,3})(?![\w.])/g)) add(m.index, m[1], String(Number(m[1]) + 1));
+      for (const m of code.matchAll(/ (<=|>=|<|>|===|!==|==|!=) /g))
+        add(
+          m.index + 1,
+          m[1],
+          { "<": "<=", ">": ">=", "<=": "<", ">=": ">", "===": "!==", "!==": "===", "==": "!=", "!=": "==" }[m[1]] as string,
+        );
+      for (const m of code.matchAll(/ (&&|\|\|) /g)) add(m.index + 1, m[1], m[1] === "&&" ? "||" : "&&");
+    }
+    if (/\*\//.test(code)) comment = false;
+    at += line.length + 1;
+  }
+  return out;
+}
+/** As many from each file, so that each header and decoder has its turn. */
+function choose(dir: string, files: string[], most: number): Mutant[] {
+  const all = files.map((f) => mutants(f, readFileSync(join(dir, f), "utf8"))).filter((x) => x.length);
+  const chosen: Mutant[] = [];
+  for (let i = 0; chosen.length < most; i++) {
+    const of = all[i % all.length];
+    chosen.push(of[below(of.length)]);
+  }
+  return chosen;
+}
+
+const dir = mkdtempSync(join(tmpdir(), "threatflow-mutants-"));
+const copy = join(dir, "threatflow");
+for (const name of readdirSync(root))
+  if (![".git", ".cache"].includes(name)) cpSync(join(root, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
+const run = (command: string, seconds = 120): boolean =>
+  spawnSync("bash", ["-c", command], {
+    cwd: copy,
+    stdio: "ignore",
+    timeout: seconds * 1000,
+    killSignal: "SIGKILL",
+    env: { ...process.env, PATH: `${copy}/.node/bin:${process.env.PATH}` },
+  }).status === 0;
+const JEST = "node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js";
+/** What is fast; each tells by failing. */
+const SEEN_BY = {
+  typescript: [
+    "bin/threatflow replay fixtures/pcaps --quiet",
+    `${JEST} src test/cuts test/laws test/schema`,
+    `CORPUS=${process.env.CORPUS ?? join(root, "..", "shared", "pcaps")} node test/conformance/run.ts --check`,
+  ],
+  native: [
+    "build/native/native_tests",
+    "bin/threatflow replay fixtures/pcaps --quiet",
+    `CORPUS=${process.env.CORPUS ?? join(root, "..", "shared", "pcaps")} node test/conformance/run.ts --check`,
+    "[ $(id -u) -ne 0 ] || build/native/overlap_kernel",
+    `${JEST} test/laws`,
+  ],
+};
+const survivors: string[] = [];
+let caught = 0;
+let broken = 0;
+function turn(kind: keyof typeof SEEN_BY, list: Mutant[], build: string | undefined): void {
+  for (const [n, m] of list.entries()) {
+    const path = join(copy, m.file);
+    const original = readFileSync(path, "utf8");
+    writeFileSync(path, m.text);
+    const name = `${m.file}:${m.line} ${m.from} → ${m.to}: ${m.text.split("\n")[m.line - 1].trim().slice(0, 120)}`;
+    if (build && !run(build, 300))
+      broken++; // does not compile: no mutant
+    else if (SEEN_BY[kind].every((c) => run(c))) {
+      survivors.push(name);
+      console.log(`survived ${n + 1}/${list.length} ${name}`);
+    } else caught++;
+    writeFileSync(path, original);
+  }
+  if (build) run(build, 600);
+}
+try {
+  if (!run("bin/threatflow replay fixtures/pcaps --quiet")) throw new Error("the copy does not work unchanged");
+  const decoders = readdirSync(join(copy, "dist", "decoders"), { recursive: true, encoding: "utf8" })
+    .filter((f) => f.endsWith(".js") && !/_template|registry|contract|anomalies|tables|names/.test(f))
+    .map((f) => join("dist", "decoders", f));
+  const flows = readdirSync(join(copy, "dist", "flows"))
+    .filter((f) => f.endsWith(".js"))
+    .map((f) => join("dist", "flows", f));
+  turn("typescript", choose(copy, [...decoders, ...flows], typescript), undefined);
+  const sources = [
+    "wire/link.cc",
+    "wire/network.cc",
+    "wire/dissect.cc",
+    "flow/transport.cc",
+    "flow/defrag.cc",
+    "flow/table.cc",
+    "stream/reassembly.cc",
+    "stream/policy.h",
+    "capture_file/walker.cc",
+  ].map((f) => join("native", f));
+  if (native > 0) {
+    const cmake =
+      "cmake -S native -B build/native -DNODE_INCLUDE=$PWD/.node/include/node -DNAPI_INCLUDE=$PWD/node_modules/node-addon-api >/dev/null && cmake --build build/native -j2 -- -s >/dev/null 2>&1";
+    run(`rm -rf build/native && ${cmake}`, 900);
+    turn("native", choose(copy, sources, native), cmake);
+  }
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
+const share = caught / (caught + survivors.length);
+console.log(`mutants: ${caught} caught, ${survivors.length} survived (${(100 * share).toFixed(1)} % caught), ${broken} did not compile`);
+process.exit(share >= FLOOR ? 0 : 1);

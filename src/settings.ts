@@ -59,6 +59,11 @@ const SETTINGS = [
     env: "THREATFLOW_RETENTION",
     doc: "age at which an ILM policy deletes indices, e.g. 90d, where the cluster has ILM (default: never)",
   },
+  {
+    name: "unpack_quota",
+    env: "THREATFLOW_UNPACK_QUOTA",
+    doc: "most that an upload or import may unpack to, e.g. 50GB (default: 200GiB, on one machine at most half of what the disk has free)",
+  },
   { name: "log_level", env: "THREATFLOW_LOG_LEVEL", doc: "of workers: debug, info, warn, error", fallback: () => "info" },
 ] as const satisfies readonly Setting[];
 export type SettingName = (typeof SETTINGS)[number]["name"];
@@ -114,6 +119,25 @@ export function settingsOf(values: readonly Value[]): Settings {
   out.store ??= join(out.data, "store");
   if (!out.store.startsWith("s3://")) out.store = resolve(out.store);
   return out;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1e3,
+  Ki: 2 ** 10,
+  M: 1e6,
+  Mi: 2 ** 20,
+  G: 1e9,
+  Gi: 2 ** 30,
+  T: 1e12,
+  Ti: 2 ** 40,
+};
+/** Bytes that a compressed capture may unpack to. Throws USAGE. */
+export function unpackQuota(s: Settings, fallback: number): number {
+  if (s.unpack_quota === undefined) return fallback;
+  const m = /^(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?$/.exec(s.unpack_quota);
+  if (!m) throw new ThreatflowError("USAGE", `unpack_quota is a size like 50GB, not ${JSON.stringify(s.unpack_quota)}`);
+  return Math.floor(Number(m[1]) * UNITS[m[2] ?? ""]);
 }
 
 /** Work is spread over machines when both are named; one alone is a mistake. */

@@ -27,10 +27,16 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), "threatflow-page-"));
     if (where === "cluster") {
-      cluster = await testCluster();
+      cluster = await testCluster({ THREATFLOW_UNPACK_QUOTA: "200MB" });
       await cluster.worker(2);
       ({ url, child } = await serve(join(cluster.dir, "data"), cluster.env));
-    } else ({ url, child } = await serve(dir, { ...process.env, REDIS_URL: undefined, ELASTICSEARCH_URL: undefined }));
+    } else
+      ({ url, child } = await serve(dir, {
+        ...process.env,
+        REDIS_URL: undefined,
+        ELASTICSEARCH_URL: undefined,
+        THREATFLOW_UNPACK_QUOTA: "200MB",
+      }));
   });
   afterAll(async () => {
     await ended(child);
@@ -89,7 +95,7 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.locator("#count.bad").waitFor();
     expect(await page.locator("#count").textContent()).toMatch(/a parenthesis that is not closed at character 28/);
     await page.fill("#q", "http.request.method: GET");
-    await page.keyboard.press("Enter");
+    await Promise.all([page.waitForResponse((r) => /api\/top.*GET/.test(r.url())), page.keyboard.press("Enter")]);
     await page.locator("#columns summary").click();
     await page.fill('#columns input[type="search"]', "body.bytes");
     await page.locator("#columns label", { hasText: "http.response.body.bytes" }).click();
@@ -247,6 +253,40 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     });
     expect(rebound.stdout).toBe("403");
   });
+
+  test("a bomb: what unpacks to more than the quota stops there, says so, and leaves nothing; large and malformed questions are refused", async () => {
+    const zeros = Buffer.alloc(16 << 20);
+    const members = [gzipSync(readFileSync(MIXED).subarray(0, 24)), ...Array.from({ length: 64 }, () => gzipSync(zeros))];
+    const bomb = await put(url, "bomb.pcap.gz", Buffer.concat(members)); // a gigabyte
+    expect(bomb.code).toBe(201);
+    const failed = await done(url, bomb.id);
+    expect(failed).toMatchObject({
+      status: "failed",
+      error: {
+        code: "QUOTA",
+        message: expect.stringMatching(/unpacks to more than 200000000 bytes/),
+        remedy: expect.stringMatching(/THREATFLOW_UNPACK_QUOTA/),
+      },
+    });
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    await fetch(`${url}/api/captures/${bomb.id}`, { method: "DELETE" });
+    for (const q of [
+      "(".repeat(5000),
+      "not ".repeat(2400),
+      "a: ".repeat(3000),
+      `x: ${"*".repeat(9000)}`,
+      "\u0000",
+      "source.ip: 300.1.1.1",
+      "_record: x",
+      "'; drop table x; --",
+    ]) {
+      const r = await fetch(`${url}/api/records?q=${encodeURIComponent(q)}`);
+      expect([q.slice(0, 20), [200, 400, 431].includes(r.status)]).toEqual([q.slice(0, 20), true]);
+      await r.text();
+    }
+    const split = await fetch(`${url}/api/export?format=csv&fields=${encodeURIComponent("a\r\nSet-Cookie: x=1")}`);
+    expect(split.headers.get("set-cookie")).toBeNull();
+  }, 60000);
 
   test("what a packet says is text, on the page and in CSV", async () => {
     const evil = `<img src=x onerror=document.title='owned'>`;

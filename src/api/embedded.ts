@@ -18,7 +18,8 @@ import type { Backend } from "./backend.js";
 /** Free bytes that an upload leaves on the disk. */
 const LEAVE_FREE = 1 << 30;
 
-export async function embeddedBackend(dataDir: string): Promise<Backend> {
+/** `quota`: bytes that a compressed upload may unpack to. */
+export async function embeddedBackend(dataDir: string, quota?: number): Promise<Backend> {
   mkdirSync(join(dataDir, "captures"), { recursive: true });
   const unlock = lock(dataDir);
   const catalog = sqliteCatalog(dataDir);
@@ -26,7 +27,7 @@ export async function embeddedBackend(dataDir: string): Promise<Backend> {
   const changed = (id: string): void => {
     for (const w of watchers) w(id);
   };
-  const imports = new EmbeddedImports(dataDir, catalog, changed);
+  const imports = new EmbeddedImports(dataDir, catalog, changed, quota);
   const search = await duckSearch(dataDir);
   imports.wake(); // what an earlier server left
   const shelf = sqliteShelf(dataDir);

@@ -1,8 +1,9 @@
 /** `threatflow serve`: the API and the page. */
 import type { Command } from "commander";
 import { openSchedules } from "../catalog/schedules.js";
+import { DEFAULT_SPOOL_QUOTA } from "../config.js";
 import { ThreatflowError } from "../errors.js";
-import { isDistributed } from "../settings.js";
+import { isDistributed, unpackQuota } from "../settings.js";
 import { settings } from "./place.js";
 
 interface Flags {
@@ -31,7 +32,7 @@ export function serveCommand(program: Command): void {
       const token = LOOPBACK.includes(f.host) ? undefined : process.env.THREATFLOW_TOKEN;
       const backend = isDistributed(s)
         ? await (await import("../api/cluster.js")).clusterBackend(s)
-        : await (await import("../api/embedded.js")).embeddedBackend(s.data as string);
+        : await (await import("../api/embedded.js")).embeddedBackend(s.data as string, unpackQuota(s, DEFAULT_SPOOL_QUOTA));
       const { Access } = await import("../access/access.js");
       if (!LOOPBACK.includes(f.host) && !(await new Access(backend.shelf, token).needed())) {
         await backend.close();

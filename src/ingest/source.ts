@@ -127,7 +127,7 @@ async function spool(name: string, input: Readable, known: Compression | undefin
         throw new ThreatflowError(
           "QUOTA",
           `${name}: unpacks to more than ${options.quota} bytes`,
-          "raise --spool-quota if it is meant to be that large",
+          "raise --spool-quota (a server: THREATFLOW_UNPACK_QUOTA) if it is meant to be that large",
         );
       writeSync(fd, chunk);
     }

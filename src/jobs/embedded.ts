@@ -24,6 +24,7 @@ const STAGE: Readonly<Record<Progress["stage"], CaptureStatus>> = {
 export class EmbeddedImports {
   private readonly dataDir: string;
   private readonly catalog: Catalog;
+  private readonly quota: number;
   private readonly pool = new Pool(defaultRun().workers);
   private readonly changed: (id: string) => void;
   private readonly progress = new Map<string, Progress>();
@@ -31,9 +32,10 @@ export class EmbeddedImports {
   private running = false;
   private ended = false;
 
-  /** `changed` is told of every step of a capture. */
-  constructor(dataDir: string, catalog: Catalog, changed: (id: string) => void) {
+  /** `changed` is told of every step of a capture; `quota`: bytes that one may unpack to. */
+  constructor(dataDir: string, catalog: Catalog, changed: (id: string) => void, quota = DEFAULT_SPOOL_QUOTA) {
     this.dataDir = dataDir;
+    this.quota = quota;
     this.catalog = catalog;
     this.changed = changed;
   }
@@ -85,7 +87,7 @@ export class EmbeddedImports {
       const fs = statfsSync(this.dataDir);
       const source = await openSource(e.path as string, {
         spoolDir: workDir,
-        quota: Math.min(DEFAULT_SPOOL_QUOTA, Math.floor((fs.bavail * fs.bsize) / 2)),
+        quota: Math.min(this.quota, Math.floor((fs.bavail * fs.bsize) / 2)),
       });
       source.name = e.name;
       try {

@@ -15,6 +15,7 @@ import { type Surveyed, survey } from "../ingest/survey.js";
 import type { ShardResult } from "../pipeline.js";
 import { accountingOf, fileAnomalies } from "../records/capture-record.js";
 import { DigestBuilder } from "../records/digest.js";
+import { unpackQuota } from "../settings.js";
 import { type BulkOutcome, ElasticsearchSink } from "../sinks/elasticsearch.js";
 import { deleteRecords, prepareIndices, refresh } from "../sinks/indices.js";
 import type { Cluster } from "./cluster.js";
@@ -90,7 +91,7 @@ export async function surveyJob(j: CaptureJob, ctx: JobContext): Promise<void> {
   await prepareIndices(cluster.elastic, entry.month, cluster.settings.retention);
   const given = await cluster.store.fetch(j.capture, "capture");
   mkdirSync(cluster.store.scratch, { recursive: true });
-  const source = await openSource(given, { spoolDir: cluster.store.scratch, quota: DEFAULT_SPOOL_QUOTA });
+  const source = await openSource(given, { spoolDir: cluster.store.scratch, quota: unpackQuota(cluster.settings, DEFAULT_SPOOL_QUOTA) });
   const work = mkdtempSync(join(tmp, "survey-"));
   const index = new FileIndex(join(work, "index"), "create");
   try {

@@ -31,7 +31,9 @@ function syntax(text: string, at: number, what: string): ThreatflowError {
 
 function tokens(text: string): Token[] {
   const out: Token[] = [];
-  let i = 0;
+  let i = text.indexOf("\0");
+  if (i >= 0) throw syntax(text.replaceAll("\0", "?"), i, "a NUL"); // no store takes one
+  i = 0;
   while (i < text.length) {
     const ch = text[i];
     if (/\s/.test(ch)) {

@@ -107,7 +107,11 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.click("#save");
     await page.locator("#saved a", { hasText: "all GETs" }).waitFor();
     await page.goto(`${url}/#/records`);
-    await page.locator("#saved a", { hasText: "all GETs" }).click();
+    await page.locator("th", { hasText: "http.response.body.bytes" }).waitFor({ state: "detached" });
+    await Promise.all([
+      page.waitForResponse((r) => /api\/top.*GET/.test(r.url())),
+      page.locator("#saved a", { hasText: "all GETs" }).click(),
+    ]);
     await page.locator("th", { hasText: "http.response.body.bytes" }).waitFor();
     await accessible(page);
     await page.getByRole("button", { name: "forget all GETs" }).click();

@@ -1,8 +1,10 @@
 /**
  * Runs every capture under $CORPUS: no exception, no hang, an exit that has a name, the accounting identity. With L1=1 also the same bytes
- * for shards 1, 2, 3, 8 × windows 64 KiB, 4 MiB.
+ * for shards 1, 2, 3, 8 × windows 64 KiB, 4 MiB. The records of each capture are those whose digest stands in test/corpus.sha256: a change of any record
+ * of any capture is seen, and taken over with UPDATE=1 when it was meant.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { ThreatflowError } from "../dist/errors.js";
 import { validateLine } from "../dist/records/validator.js";
@@ -23,6 +25,21 @@ function* walk(dir: string): Generator<string> {
   }
 }
 
+/** First 16 hex digits of the SHA-256 of a capture's records, by path. */
+const DIGESTS = join(import.meta.dirname, "..", "test", "corpus.sha256");
+const known = new Map(
+  (existsSync(DIGESTS) ? readFileSync(DIGESTS, "utf8") : "")
+    .split("\n")
+    .filter(Boolean)
+    .map((l) => [l.slice(18), l.slice(0, 16)] as const),
+);
+const found = new Map<string, string>();
+const digest = (text: ReadonlyMap<string, string>): string => {
+  const h = createHash("sha256");
+  for (const dataset of [...text.keys()].sort()) h.update(text.get(dataset) as string);
+  return h.digest("hex").slice(0, 16);
+};
+
 const only = process.env.ONLY ? new RegExp(process.env.ONLY) : undefined;
 let files = 0;
 let refused = 0;
@@ -40,6 +57,10 @@ for (const file of walk(CORPUS)) {
     const base = await decode(file, { shards: 1, windowBytes: 1 << 20 });
     const seconds = (performance.now() - begun) / 1000;
     if (seconds > 10 && statSync(file).size < 16 << 20) problem(file, `took ${seconds.toFixed(1)} s`);
+    const name = relative(CORPUS, file);
+    found.set(name, digest(base.text));
+    if (known.has(name) && known.get(name) !== found.get(name) && !process.env.UPDATE)
+      problem(file, "other records than before (UPDATE=1 takes them over, if that was meant)");
     const a = base.summary.accounting;
     const sum = a.decoded + a.filtered + a.duplicate + Object.values(a.undecodable).reduce((x, y) => x + y, 0);
     if (a.read !== sum || a.decoded < 0 || a.read !== base.summary.capture.packets) problem(file, `accounting ${JSON.stringify(a)}`);
@@ -74,6 +95,16 @@ for (const file of walk(CORPUS)) {
     if (error instanceof ThreatflowError && error.code !== "INTERNAL") refused++;
     else problem(file, String((error as Error).stack ?? error));
   }
+}
+if (process.env.UPDATE) {
+  for (const [name, d] of found) known.set(name, d);
+  writeFileSync(
+    DIGESTS,
+    [...known]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, d]) => `${d}  ${name}\n`)
+      .join(""),
+  );
 }
 for (const p of problems.slice(0, Number(process.env.MOST ?? 60))) console.log(p);
 for (const [e, n] of exceptions) console.log(n, e);

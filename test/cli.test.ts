@@ -242,6 +242,52 @@ test("a ring of files is one capture: the same id and records as the file that w
   for (const f of readdirSync(join(dir, "plain")))
     expect(readFileSync(join(dir, "joined", f), "utf8")).toBe(readFileSync(join(dir, "plain", f), "utf8"));
 });
+test("export gives what analyze gave; what is held is neither deleted nor expired; verify sees a changed byte", () => {
+  const copy = join(dir, "copy.pcap");
+  copyFileSync(fixture, copy);
+  const { capture } = json(run(["analyze", copy, "--ndjson", join(dir, "out"), "--data", join(dir, "data"), "--json"]));
+  const id = capture.id.slice(0, 12);
+  expect(run(["export", id, "--ndjson", join(dir, "again")]).status).toBe(0);
+  for (const f of readdirSync(join(dir, "out"))) expect(readFileSync(join(dir, "again", f))).toEqual(readFileSync(join(dir, "out", f)));
+  expect(readdirSync(join(dir, "again")).sort()).toEqual(readdirSync(join(dir, "out")).sort());
+  expect(run(["captures", "hold", id, "--why", "court"]).stderr).toMatch(/held \(court\)/);
+  expect(run(["captures", "tag", id, "apt", "seen before", "--note", "look here"]).stderr).toMatch(/apt, seen before/);
+  expect(JSON.parse(run(["captures", "show", id]).stdout).cases.default).toMatchObject({
+    tags: ["apt", "seen before"],
+    note: "look here",
+    hold: { why: "court" },
+  });
+  expect(run(["delete", id]).stderr).toMatch(/is kept: case default holds it: court/);
+  expect(run(["expire", "--older-than", "0s"]).stdout).toMatch(/kept, case default holds it/);
+  expect(run(["captures", "verify", id]).stdout).toMatch(/unchanged/);
+  const bytes = readFileSync(copy);
+  bytes[1000] ^= 1;
+  writeFileSync(copy, bytes);
+  expect(run(["captures", "verify", id]).stderr).toMatch(/is not what was imported/);
+  // Analysed again, with other options: what people said of it stays.
+  copyFileSync(fixture, copy);
+  expect(run(["analyze", copy, "--force", "--credentials", "--quiet"]).status).toBe(0);
+  expect(JSON.parse(run(["captures", "show", id]).stdout).cases.default.tags).toEqual(["apt", "seen before"]);
+  run(["captures", "hold", id, "--release"]);
+  expect(run(["delete", id]).status).toBe(0);
+});
+test("completion knows the commands and their flags", () => {
+  const asked = (line: string): string[] =>
+    spawnSync(
+      "bash",
+      [
+        "-c",
+        `source <(${join(root, "bin", "threatflow")} completion bash); COMP_WORDS=(${line} ""); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _threatflow; echo "\${COMPREPLY[*]}"`,
+      ],
+      { encoding: "utf8" },
+    )
+      .stdout.trim()
+      .split(" ");
+  expect(asked("threatflow")).toEqual(expect.arrayContaining(["analyze", "capture", "replay", "serve", "--config"]));
+  expect(asked("threatflow captures")).toEqual(expect.arrayContaining(["list", "hold", "verify"]));
+  expect(asked("threatflow analyze x.pcap")).toEqual(expect.arrayContaining(["--ndjson", "--hooks", "--discard"]));
+  expect(run(["completion", "fish"]).status).toBe(2);
+});
 test("a reader that has seen enough is no error", () => {
   const r = spawnSync("bash", ["-c", `${join(root, "bin", "threatflow")} fields | head -1`], { encoding: "utf8" });
   expect(r.stderr).toBe("");

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { type CaptureEntry, type Membership, membershipsOf, mustNotBeHeld } from "../catalog/catalog.js";
 import { ThreatflowError } from "../errors.js";
 import { whoami } from "../ingest/capture-store.js";
+import { exportRecords } from "./export-records.js";
 import { openPlace } from "./place.js";
 import { number, size, table } from "./text.js";
 
@@ -84,6 +85,28 @@ export function captureCommands(program: Command): void {
     .action(async (id: string, tags: string[], f: Flags) => {
       const c = await describe(id, f, (m) => ({ ...m, tags, ...(f.note !== undefined && { note: f.note }) }));
       process.stderr.write(`${c.name}: ${tags.length ? tags.join(", ") : "no tags"}\n`);
+    });
+  program
+    .command("export <capture>")
+    .description("write a capture's records as analyze --ndjson does")
+    .requiredOption("--ndjson <dir>", "folder for <dataset>.ndjson")
+    .option("--data <dir>", "data folder")
+    .action(async (id: string, f: Flags & { ndjson: string }) => {
+      const place = await openPlace(f.data);
+      try {
+        const c = await place.catalog.resolve(id);
+        if (c.status !== "done")
+          throw new ThreatflowError("NO_SUCH_CAPTURE", `${c.name} is ${c.status}`, "wait for it, or `threatflow jobs list`");
+        const search = await place.search();
+        try {
+          await exportRecords(search, c.id, f.ndjson);
+        } finally {
+          search.close();
+        }
+        process.stderr.write(`${c.name}: records written to ${f.ndjson}\n`);
+      } finally {
+        await place.close();
+      }
     });
   program
     .command("delete <capture>")

@@ -6,6 +6,7 @@ import { accessCommands } from "./access.js";
 import { analyzeCommand } from "./analyze.js";
 import { captureCommand } from "./capture.js";
 import { captureCommands } from "./captures.js";
+import { completionCommand } from "./completion.js";
 import { doctorCommand } from "./doctor.js";
 import { EXIT } from "./exit.js";
 import { extractCommand } from "./extract.js";
@@ -56,6 +57,7 @@ export async function run(args: string[]): Promise<number> {
   doctorCommand(program, (s) => {
     status = Math.max(status, s);
   });
+  completionCommand(program);
   try {
     await program.parseAsync(args, { from: "user" });
     return status;

@@ -9,7 +9,7 @@ CORPUS ?= $(ROOT)/../shared/pcaps
 CAPTURE ?= .cache/bench/mixed.pcap
 SECONDS ?= 5
 
-.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench bench-cluster fuzz fixtures clean distclean
+.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench bench-cluster coverage mutants fuzz fixtures clean distclean
 all: build
 build: native dist
 
@@ -58,6 +58,11 @@ test: .cache/system-test
 	@bash scripts/test.sh
 test-long: .cache/system-test
 	@LONG=1 bash scripts/test.sh
+coverage: build .cache/system-test
+	@bash scripts/setup-system.sh coverage && CORPUS=$(CORPUS) bash scripts/coverage.sh
+# One deliberate bug at a time: the tests must see 95 of 100
+mutants: build
+	@CORPUS=$(CORPUS) $(NODE) scripts/mutate.ts
 fuzz: .cache/system-test
 	@SECONDS_EACH=$(SECONDS) bash scripts/fuzz.sh
 bench: build

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # System packages that the build and the tests need: named always, installed where this may be done (apt, root or sudo).
-#   setup-system.sh build|test
+#   setup-system.sh build|test|coverage
 set -euo pipefail
 missing=()
 want() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -11,6 +11,7 @@ case ${1:-build} in
         newest_jdk() { for d in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/java/*; do [ -x "$d/bin/javac" ] && "$d/bin/javac" -version 2>&1 | grep -qE ' (2[1-9]|[3-9][0-9])' && return; done; return 1; }
         newest_jdk || missing+=(JDK)
         ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a >/dev/null 2>&1 || missing+=("libclang-rt-14-dev") ;;
+  coverage) want gcovr gcovr ;;
 esac
 # An S3-compatible server for the tests of the capture store in a bucket, where Go is there; without it they are skipped
 s3_server() {

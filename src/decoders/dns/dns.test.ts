@@ -1,0 +1,58 @@
+/** Messages at the edges of what a header says. */
+import type { At, Emission } from "../contract.js";
+import { dns } from "./index.js";
+
+const at: At = { packet: 1, seconds: 0, nanos: 0 };
+const view = { transport: "tcp", protocol: 6, clientPort: 50000, serverPort: 53 } as const;
+const HEADER = "0001010000010000000000000000".slice(0, 24); // one question
+const QUESTION = "0161076578616d706c6500" + "00010001"; // a.example A IN
+
+function run(transport: "tcp" | "udp", ...messages: [0 | 1, string][]): { records: Emission[]; anomalies: string[]; progress: unknown[] } {
+  const records: Emission[] = [];
+  const anomalies: string[] = [];
+  const session = dns.open(
+    { ...view, transport },
+    { record: (e) => records.push(e), anomaly: (n) => anomalies.push(n) },
+    { credentials: false },
+  );
+  const progress = messages.map(([side, hex]) => session.data(side, Buffer.from(hex, "hex"), () => at, 0));
+  session.end();
+  return { records, anomalies: [...anomalies, ...records.flatMap((r) => r.anomalies ?? [])], progress };
+}
+const framed = (hex: string): string => (hex.length / 2).toString(16).padStart(4, "0") + hex;
+
+test("over TCP a message of 12 bytes is one, of 11 is none, and one that is not whole yet is waited for", () => {
+  expect(run("tcp", [0, framed(HEADER)])).toMatchObject({
+    progress: [{ kind: "ok", consumed: 14 }],
+    anomalies: ["dns-name-truncated", "dns-message-truncated"],
+  });
+  expect(run("tcp", [0, framed(HEADER.slice(2))])).toMatchObject({ progress: [{ kind: "stop" }], anomalies: ["dns-message-too-short"] });
+  expect(run("tcp", [0, "00"]).progress).toEqual([{ kind: "need", consumed: 0, need: 2 }]);
+  expect(run("tcp", [0, framed(HEADER + QUESTION).slice(0, -2)]).progress).toEqual([{ kind: "need", consumed: 0, need: 29 }]);
+  expect(run("tcp", [0, framed(HEADER + QUESTION)])).toMatchObject({ progress: [{ kind: "ok", consumed: 29 }], anomalies: [] });
+});
+test("a question and its answer are one record, a second answer another, an answer to nothing its own", () => {
+  const answer = `00018180${"00010001"}00000000${QUESTION}c00c00010001000000010004c0000201`;
+  const { records, anomalies } = run("udp", [0, HEADER + QUESTION], [1, answer], [1, answer], [1, `0002${answer.slice(4)}`]);
+  expect(records).toHaveLength(3);
+  const bodies = records.map(
+    (r) => (typeof r.body === "string" ? JSON.parse(r.body) : r.body) as { dns: { id: string; resolved_ip?: string[] } },
+  );
+  expect(bodies.map((b) => [b.dns.id, b.dns.resolved_ip])).toEqual([
+    ["1", ["192.0.2.1"]],
+    ["1", ["192.0.2.1"]],
+    ["2", ["192.0.2.1"]],
+  ]);
+  expect(anomalies).toEqual(["dns-answer-repeated"]);
+});
+test("bytes behind the last record are said", () => {
+  expect(run("udp", [0, `${HEADER}${QUESTION}ff`]).anomalies).toEqual(["dns-trailing-bytes"]);
+});
+test("found by content on any port, by a header that makes sense only there", () => {
+  const probe = (hex: string, port: number) => dns.probe(Buffer.from(hex, "hex"), { ...view, transport: "udp", serverPort: port }).sure;
+  expect(probe(HEADER + QUESTION, 9999)).toBe("certain");
+  expect(probe(`${HEADER}${QUESTION}ff`, 9999)).toBe("no");
+  expect(probe(`${HEADER}${QUESTION}ff`, 53)).toBe("unsure");
+  expect(probe(HEADER.slice(2), 53)).toBe("no");
+  expect(dns.probe(Buffer.from(HEADER + QUESTION, "hex"), { ...view, transport: "udp", serverPort: 137 }).sure).toBe("no");
+});

@@ -1,0 +1,98 @@
+/** What golden captures do not reach: the beginnings of messages, what bodies look like, answers after a hole. */
+import type { At, Emission, Session } from "../contract.js";
+import { http } from "./index.js";
+import { sniff } from "./sniff.js";
+
+const at: At = { packet: 1, seconds: 0, nanos: 0 };
+const view = { transport: "tcp", protocol: 6, clientPort: 50000, serverPort: 9999 } as const;
+const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
+
+test.each([
+  ["H", "unsure", "server"],
+  ["HTTP/1.", "unsure", "server"],
+  ["HTTP/1.0 ", "unsure", "server"],
+  ["HTTP/1.1 200 OK\r\n", "certain", "server"],
+  ["HTTP/2", "no", undefined],
+  ["IC", "unsure", "server"],
+  ["ICY 200 OK\r\n", "certain", "server"],
+  ["GET /index.html HTTP/1.1\r\n", "certain", "client"],
+  ["GE", "unsure", undefined],
+  ["get / http/1.1\r\n", "no", undefined],
+  ["SSH-2.0-OpenSSH_9.2\r\n", "no", undefined],
+  ["\x16\x03\x01\x02\x00\x01", "no", undefined],
+] as const)("first bytes %j", (text, sure, from) => {
+  const v = http.probe(bytes(text), view);
+  expect([v.sure, v.from]).toEqual([sure, from]);
+});
+
+test.each([
+  ["%PDF-1.7", "application/pdf"],
+  ["\x89PNG\r\n\x1a\n", "image/png"],
+  ["GIF89a", "image/gif"],
+  ["\xff\xd8\xff\xe0", "image/jpeg"],
+  ["PK\x03\x04", "application/zip"],
+  ["\x1f\x8b\x08", "application/gzip"],
+  ["\x7fELF", "application/x-elf"],
+  ["RIFF\x00\x00\x00\x00WEBP", "image/webp"],
+  ["RIFF\x00\x00\x00\x00WAVE", "audio/wav"],
+  ["RIFF\x00\x00\x00\x00AVI ", "video/x-msvideo"],
+  ["RIFF\x00\x00\x00\x00ELSE", undefined],
+  ["\x00\x00\x00\x18ftypmp42", "video/mp4"],
+  ["\xef\xbb\xbf  <!DOCTYPE html><title>", "text/html"],
+  ["<svg xmlns=", "image/svg+xml"],
+  ["<?xml version=", "text/xml"],
+  ['  {"a": 1}', "application/json"],
+  ["[1, 2]", "application/json"],
+  ["{a: 1}", "text/plain"],
+  ["plain words\tand tabs\r\n", "text/plain"],
+  ["\x00\x01\x02", undefined],
+  ["", undefined],
+])("a body that begins %j", (text, type) => {
+  expect(sniff(bytes(text))).toBe(type);
+});
+
+/** Each side's bytes, one call a message; null: a hole. */
+function run(...turns: [0 | 1, string | null][]): Emission[] {
+  const records: Emission[] = [];
+  const session: Session = http.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
+  const rest = ["", ""];
+  for (const [side, text] of turns) {
+    if (text === null) {
+      rest[side] = "";
+      session.gap(side, 100, at);
+      continue;
+    }
+    rest[side] += text;
+    for (let more = true; more && rest[side]; ) {
+      const p = session.data(side, bytes(rest[side]), () => at, 0);
+      const consumed = "consumed" in p ? p.consumed : 0;
+      rest[side] = rest[side].slice(consumed + (p.kind === "skip" ? Math.min(p.skip, rest[side].length - consumed) : 0));
+      more = p.kind === "ok" && consumed > 0;
+    }
+  }
+  session.end();
+  return records;
+}
+const told = (e: Emission): [string | undefined, number | undefined] => {
+  const b = (typeof e.body === "string" ? JSON.parse(e.body) : e.body) as {
+    url?: { original: string };
+    http: { response?: { status_code: number } };
+  };
+  return [b.url?.original, b.http.response?.status_code];
+};
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+const answer = (status: number): string => `HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`;
+
+test("pipelined requests meet their answers in order", () => {
+  expect(run([0, get("/a") + get("/b") + get("/c")], [1, answer(200) + answer(404) + answer(302)]).map(told)).toEqual([
+    ["/a", 200],
+    ["/b", 404],
+    ["/c", 302],
+  ]);
+});
+test("after a hole in the answers nothing is paired wrongly: requests and answers stand alone", () => {
+  const pairs = run([0, get("/a") + get("/b")], [1, answer(200)], [1, null], [1, answer(404)], [0, get("/c")]).map(told);
+  expect(pairs).toContainEqual(["/a", 200]);
+  expect(pairs).not.toContainEqual(["/b", 404]);
+  expect(pairs.filter(([path]) => path).map(([path]) => path)).toEqual(expect.arrayContaining(["/a", "/b", "/c"]));
+});

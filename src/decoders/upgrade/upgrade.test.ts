@@ -1,0 +1,39 @@
+/** First bytes of protocols that hand their connection on, each at the length where it is told and one byte before. */
+import type { FlowView } from "../contract.js";
+import { framedUpgrades } from "./framed.js";
+import { socks } from "./socks.js";
+
+const view: FlowView = { transport: "tcp", protocol: 6, clientPort: 50000, serverPort: 9999 };
+const named = (name: string) => [...framedUpgrades, socks].find((d) => d.name === name);
+const hex = (text: string): Buffer => Buffer.from(text.replace(/ /g, ""), "hex");
+const mysql = Buffer.concat([hex("4a0000000a"), Buffer.from("8.0.36\0")]);
+
+test.each([
+  ["mysql", "its greeting", mysql, "certain", "server"],
+  ["mysql", "a greeting of version 5", Buffer.concat([hex("4a0000000a"), Buffer.from("5.7.44-log\0")]), "certain", "server"],
+  ["mysql", "a greeting of two digits", Buffer.concat([hex("4a0000000a"), Buffer.from("10.11.6-MariaDB\0")]), "certain", "server"],
+  ["mysql", "its first nine bytes", mysql.subarray(0, 9), "unsure", undefined],
+  ["mysql", "a packet numbered 1", Buffer.concat([hex("4a0000010a"), Buffer.from("8.0.36\0")]), "no", undefined],
+  ["mysql", "another protocol version", Buffer.concat([hex("4a00000009"), Buffer.from("8.0.36\0")]), "no", undefined],
+  ["ldap", "a bind request", hex("300c020101600702010304008000"), "certain", "client"],
+  ["ldap", "a bind response", hex("300c02010161070a010004000400"), "certain", "server"],
+  ["ldap", "with a long length", hex("3084 0000000c 020101 60 0702010304008000"), "certain", "client"],
+  ["ldap", "its first four bytes", hex("300c0201"), "unsure", undefined],
+  ["ldap", "a sequence of something else", hex("300c040101600702010304008000"), "no", undefined],
+  ["postgresql", "SSLRequest", hex("00000008 04d2162f"), "certain", "client"],
+  ["postgresql", "GSSENCRequest", hex("00000008 04d21630"), "certain", "client"],
+  ["postgresql", "a startup message", hex("00000029 00030000 75736572"), "certain", "client"],
+  ["postgresql", "seven bytes", hex("00000008 04d216"), "unsure", undefined],
+  ["postgresql", "another code", hex("00000008 04d2162e"), "no", undefined],
+  ["rdp", "a connection request", hex("0300002b 26 e0 0000 0000 00"), "certain", "client"],
+  ["rdp", "a connection confirm", hex("03000013 0e d0 0000 1234 00"), "certain", "server"],
+  ["rdp", "ten bytes", hex("0300002b 26 e0 0000 0000"), "unsure", undefined],
+  ["rdp", "lengths that disagree", hex("0300002b 27 e0 0000 0000 00"), "no", undefined],
+  ["socks", "version 5, one method", hex("050100"), "certain", "client"],
+  ["socks", "version 5, two methods and a request", hex("050200020501"), "certain", "client"],
+  ["socks", "version 5, a method that is none", hex("05010a"), "no", undefined],
+  ["socks", "version 4", hex("0401 0050 c0000201 00"), "certain", "client"],
+] as const)("%s: %s", (name, _what, bytes, sure, from) => {
+  const v = named(name)?.probe(bytes, view);
+  expect([v?.sure, v?.from]).toEqual([sure, from]);
+});

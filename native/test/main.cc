@@ -231,6 +231,65 @@ static void streams() {
   check(third(Overlap::first) == "hAB" && third(Overlap::last) == "hCC" && third(Overlap::linux_) == "hBB", "the winner of an overlap is what a third segment meets");
 }
 
+// A UDP datagram in IPv4 fragments: the header in the first unit of eight bytes, letters behind it.
+static std::string datagram(Overlap policy, const std::vector<std::pair<int, std::string>>& parts, Outcome* told = nullptr) {
+  std::vector<uint8_t> file;
+  const uint8_t header[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0};
+  file.assign(header, header + 24);
+  int end = 0;
+  for (auto& [at, units] : parts) end = std::max(end, at + static_cast<int>(units.size()));
+  uint32_t time = 1;
+  auto add = [&](int at, bool more, const std::vector<uint8_t>& payload) {
+    std::vector<uint8_t> p(20 + payload.size());
+    p[0] = 0x45;
+    put_be16(&p[2], static_cast<uint16_t>(p.size()));
+    put_be16(&p[4], 7);
+    put_be16(&p[6], static_cast<uint16_t>(at | (more ? 0x2000 : 0)));
+    p[8] = 64, p[9] = 17, p[12] = p[16] = 10, p[15] = 1, p[19] = 2;
+    put_be16(&p[10], static_cast<uint16_t>(~checksum_fold(checksum_add(p.data(), 20, 0))));
+    std::copy(payload.begin(), payload.end(), p.begin() + 20);
+    uint32_t words[4] = {time++, 0, static_cast<uint32_t>(p.size()), static_cast<uint32_t>(p.size())};
+    const auto* w = reinterpret_cast<const uint8_t*>(words);
+    file.insert(file.end(), w, w + 16);
+    file.insert(file.end(), p.begin(), p.end());
+  };
+  std::vector<uint8_t> udp(8);
+  put_be16(&udp[0], 5000);
+  put_be16(&udp[2], 6000);
+  put_be16(&udp[4], static_cast<uint16_t>(end * 8));
+  for (auto& [at, units] : parts) {
+    std::vector<uint8_t> payload;
+    for (char c : units) payload.insert(payload.end(), 8, static_cast<uint8_t>(c));
+    add(at, at + static_cast<int>(units.size()) < end, payload);
+  }
+  add(0, true, udp);
+  Outcome o = run_capture(file.data(), file.size(), 1 << 16, 1, policy, true);
+  std::string out;
+  for (size_t i = 0; i < o.stream.size(); i += 8) out += static_cast<char>(o.stream[i]);
+  if (told) *told = o;
+  return out;
+}
+static void fragments() {
+  // Old at units 2–3, new at 1–2 (begins before, ends inside); old at 1–2, new at 1 (begins with it); new around old; new inside old.
+  struct Case {
+    Overlap policy;
+    const char *before, *with, *around, *inside;
+  };
+  for (const Case& c : {Case{Overlap::first, "NOOE", "OOE", "NONE", "OOOE"}, Case{Overlap::last, "NNOE", "NOE", "NNNE", "ONOE"},
+                        Case{Overlap::bsd, "NNOE", "OOE", "NNNE", "OOOE"}, Case{Overlap::linux_, "NNOE", "NOE", "NNNE", "OOOE"},
+                        Case{Overlap::windows, "NOOE", "OOE", "NNNE", "OOOE"}}) {
+    check(datagram(c.policy, {{2, "OO"}, {1, "NN"}, {4, "E"}}) == c.before, "a fragment that begins before another");
+    check(datagram(c.policy, {{1, "OO"}, {1, "N"}, {3, "E"}}) == c.with, "a fragment that begins with another");
+    check(datagram(c.policy, {{2, "O"}, {1, "NNN"}, {4, "E"}}) == c.around, "a fragment around another");
+    check(datagram(c.policy, {{1, "OOO"}, {2, "N"}, {4, "E"}}) == c.inside, "a fragment inside another");
+  }
+  Outcome told;
+  check(datagram(Overlap::linux_, {{3, "C"}, {1, "A"}, {2, "B"}}) == "ABC", "fragments out of order");
+  check(datagram(Overlap::linux_, {{1, "A"}, {1, "A"}, {2, "B"}}, &told) == "AB" && !note(told, Anomaly::ip_fragment_overlap), "an exact copy is no overlap");
+  datagram(Overlap::linux_, {{1, "AA"}, {2, "B"}, {3, "C"}}, &told);
+  check(note(told, Anomaly::ip_fragment_overlap) && note(told, Anomaly::ip_fragment_conflict), "an overlap that differs is said, and that it does");
+}
+
 static void every_cut() {
   Maker m;
   m.handshake();
@@ -299,6 +358,7 @@ int main() {
   filters();
   serial_lines();
   streams();
+  fragments();
   every_cut();
   merging();
   printf("native: %d passed, %d failed\n", passed, failed);

@@ -117,7 +117,7 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.getByRole("button", { name: "forget all GETs" }).click();
     await page.locator("#saved a").waitFor({ state: "detached" });
     await page.fill("#q", "http.request.method: POST");
-    await page.keyboard.press("Enter");
+    await Promise.all([page.waitForResponse((r) => /api\/top.*POST/.test(r.url())), page.keyboard.press("Enter")]);
     await page.locator("tbody tr").first().waitFor();
     await accessible(page);
     await page.locator("tbody tr").first().press("Enter");
@@ -139,6 +139,11 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(await page.locator("#node").textContent()).toMatch(/4 hosts, 3 links/);
     await page.fill('input[aria-label="find an address"]', "198.51.100.2");
     expect(await page.locator("#node").textContent()).toMatch(/198\.51\.100\.2: .*its records/);
+    await accessible(page);
+    await page.click("#level");
+    await page.locator("#node", { hasText: "adapters" }).waitFor();
+    await page.fill('input[aria-label="find an address"]', "02-00-5E-00-53-01");
+    expect(await page.locator("#node").textContent()).toMatch(/02-00-5E-00-53-01: .*addresses \(.*198\.51\.100\.1/);
     await accessible(page);
     await page.goto(`${url}/#/`);
     await page.locator("article button.delete").click();

@@ -158,6 +158,15 @@ test("records over time, and who talked to whom", async () => {
   const links = await duck.links(question);
   expect(links.length).toBeGreaterThan(2);
   expect(await elastic.links(question)).toEqual(links);
+  for (const ends of [
+    ["source.mac", "destination.mac"],
+    ["source.mac", "source.ip"],
+    ["destination.mac", "destination.ip"],
+  ] as const) {
+    const own = await duck.links(question, ends);
+    expect(own.length).toBeGreaterThan(0);
+    expect(await elastic.links(question, ends)).toEqual(own);
+  }
   const span = { ...question, since: "2026-11-24T05:10:53", until: "2026-11-24T05:10:54" };
   expect(await duck.count(span)).toBeGreaterThan(0);
   expect(await elastic.count(span)).toBe(await duck.count(span));

@@ -7,7 +7,7 @@ import { DATASETS, FIELDS } from "../records/fields.js";
 import { linktypeNumber } from "../records/protocols.js";
 import { csvLine } from "../search/csv.js";
 import { fieldValue } from "../search/field-value.js";
-import type { Question } from "../search/search.js";
+import { HOSTS, type Question } from "../search/search.js";
 import { says } from "./openapi.js";
 import type { View } from "./scope.js";
 
@@ -26,7 +26,22 @@ interface Query {
   fields?: string;
   format?: string;
   buckets?: number;
+  level?: "ip" | "mac";
 }
+interface Host {
+  ip?: string;
+  mac?: string;
+  bytes: number;
+  flows: number;
+  links: number;
+  /** Of an adapter: how many addresses stand behind it, the first of them, and whether it looks like a gateway. */
+  addresses?: number;
+  some?: string[];
+  gateway?: boolean;
+}
+/** An adapter with so many addresses passes on what others send. */
+const GATEWAY_ADDRESSES = 4;
+const SOME = 5;
 const text = { type: "string", maxLength: MAX_QUERY };
 const ASK = {
   q: { ...text, description: "KQL" },
@@ -115,19 +130,22 @@ export async function recordRoutes(app: FastifyInstance): Promise<void> {
     "/api/topology",
     {
       schema: { querystring: querystring({ size: { type: "integer", minimum: 1, maximum: MAX_SIZE } }) },
-      ...says("hosts, and the links between them by bytes"),
+      ...says("hosts, and the links between them by bytes; level=mac: adapters, with the addresses behind each"),
     },
     async (q) => {
-      const links = await q.view.search.links(await question(q.view, q.query, q.query.size ?? 2000));
-      const hosts = new Map<string, { ip: string; bytes: number; flows: number; links: number }>();
+      const mac = q.query.level === "mac";
+      const asked = await question(q.view, q.query, q.query.size ?? 2000);
+      const links = await q.view.search.links(asked, mac ? ["source.mac", "destination.mac"] : HOSTS);
+      const hosts = new Map<string, Host>();
       for (const l of links)
-        for (const ip of new Set([l.source, l.destination])) {
-          const h = hosts.get(ip) ?? { ip, bytes: 0, flows: 0, links: 0 };
+        for (const id of new Set([l.source, l.destination])) {
+          const h = hosts.get(id) ?? { [mac ? "mac" : "ip"]: id, bytes: 0, flows: 0, links: 0 };
           h.bytes += l.bytes;
           h.flows += l.flows;
           h.links++;
-          hosts.set(ip, h);
+          hosts.set(id, h);
         }
+      if (mac) await addresses(q.view, asked, hosts);
       return { hosts: [...hosts.values()].sort((x, y) => y.bytes - x.bytes), links };
     },
   );
@@ -154,4 +172,20 @@ export async function recordRoutes(app: FastifyInstance): Promise<void> {
       return { program: [...program], ...explain(program, linktype, 262144) };
     },
   );
+}
+
+async function addresses(view: View, asked: Question, hosts: ReadonlyMap<string, Host>): Promise<void> {
+  const behind = new Map<string, Set<string>>();
+  for (const ends of [
+    ["source.mac", "source.ip"],
+    ["destination.mac", "destination.ip"],
+  ] as const)
+    for (const { source, destination } of await view.search.links({ ...asked, limit: MAX_SIZE }, ends)) {
+      const all = behind.get(source) ?? new Set();
+      behind.set(source, all.add(destination));
+    }
+  for (const [mac, ips] of behind) {
+    const h = hosts.get(mac);
+    if (h) Object.assign(h, { addresses: ips.size, some: [...ips].sort().slice(0, SOME), gateway: ips.size >= GATEWAY_ADDRESSES });
+  }
 }

@@ -84,7 +84,7 @@ export function scoped(b: Backend, p: Principal, only: string | undefined): View
       },
       top: async (q, field) => b.search.top(await question(q), field),
       histogram: async (q, most) => b.search.histogram(await question(q), most),
-      links: async (q) => b.search.links(await question(q)),
+      links: async (q, ends) => b.search.links(await question(q), ends),
     },
     find: async (id) => seen(await b.catalog.find(id)),
     resolve,

@@ -8,8 +8,10 @@ import { openDuck } from "./duck.js";
 import {
   countable,
   type Histogram,
+  HOSTS,
   intervalFor,
   type Link,
+  type LinkEnds,
   parsedQuestion,
   type Question,
   type Search,
@@ -163,11 +165,11 @@ class DuckSearch implements Search {
     return { interval_ms: interval, buckets: reader.getRows().map((r) => [Number(r[0]), Number(r[1])]) };
   }
 
-  async links(q: Question): Promise<Link[]> {
+  async links(q: Question, [one, other]: LinkEnds = HOSTS): Promise<Link[]> {
     const source = await this.source({ ...q, datasets: ["flow"] });
-    if (!source?.columns.has("source.ip")) return [];
+    if (!source?.columns.has(one) || !source.columns.has(other)) return [];
     const reader = await this.connection.runAndReadAll(
-      `SELECT s, d, count(*), sum(p), sum(b) AS bytes FROM (SELECT "source.ip" AS s, "destination.ip" AS d, "network.packets" AS p, "network.bytes" AS b ${source.sql})
+      `SELECT s, d, count(*), sum(p), sum(b) AS bytes FROM (SELECT "${one}" AS s, "${other}" AS d, "network.packets" AS p, "network.bytes" AS b ${source.sql})
        WHERE s IS NOT NULL AND d IS NOT NULL GROUP BY s, d ORDER BY bytes DESC, s, d LIMIT ${q.limit}`,
     );
     return reader

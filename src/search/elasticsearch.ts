@@ -8,8 +8,10 @@ import { items, member, members } from "./raw-json.js";
 import {
   countable,
   type Histogram,
+  HOSTS,
   intervalFor,
   type Link,
+  type LinkEnds,
   parsedQuestion,
   type Question,
   type Search,
@@ -174,7 +176,7 @@ class ElasticSearch implements Search {
   }
 
   /** Pairs are paged through: an aggregation over both fields at once is not in every distribution. */
-  async links(q: Question): Promise<Link[]> {
+  async links(q: Question, [one, other]: LinkEnds = HOSTS): Promise<Link[]> {
     const { query } = this.asked(q);
     type Bucket = { key: { source: string; destination: string }; doc_count: number; bytes: { value: number }; packets: { value: number } };
     const out: Link[] = [];
@@ -189,7 +191,7 @@ class ElasticSearch implements Search {
             links: {
               composite: {
                 size: MAX_TOP,
-                sources: [{ source: { terms: { field: "source.ip" } } }, { destination: { terms: { field: "destination.ip" } } }],
+                sources: [{ source: { terms: { field: one } } }, { destination: { terms: { field: other } } }],
                 after: after as never,
               },
               aggs: { bytes: { sum: { field: "network.bytes" } }, packets: { sum: { field: "network.packets" } } },

@@ -40,6 +40,13 @@ export interface Link {
   packets: number;
   bytes: number;
 }
+/** Hosts that talk, adapters that talk, and which addresses stand behind which adapter. */
+export type LinkEnds =
+  | readonly ["source.ip", "destination.ip"]
+  | readonly ["source.mac", "destination.mac"]
+  | readonly ["source.mac", "source.ip"]
+  | readonly ["destination.mac", "destination.ip"];
+export const HOSTS: LinkEnds = ["source.ip", "destination.ip"];
 export interface Search {
   count(q: Question): Promise<number>;
   /** Records as the JSON lines they were written as. */
@@ -48,8 +55,8 @@ export interface Search {
   top(q: Question, field: string): Promise<TopValue[]>;
   /** Records over time, in at most `most` buckets (by @timestamp). */
   histogram(q: Question, most: number): Promise<Histogram>;
-  /** Who talked to whom, by bytes; asked of flow records only. */
-  links(q: Question): Promise<Link[]>;
+  /** Who talked to whom, by bytes; asked of flow records only. `ends`: the two fields that a link joins. */
+  links(q: Question, ends?: LinkEnds): Promise<Link[]>;
   close(): void;
 }
 const INTERVALS_MS = [

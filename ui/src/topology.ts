@@ -26,11 +26,13 @@ const subnet = (ip: string): string => (ip.includes(":") ? `${ip.split(":").slic
 export async function topology(page: HTMLElement, p: URLSearchParams, alive: AbortSignal): Promise<void> {
   const ask = Object.fromEntries(p);
   const t = await get("/api/topology", { ...ask, size: 10000 });
-  const grouped = p.get("group") ? p.get("group") === "yes" : t.hosts.length > MANY;
+  const macs = p.get("level") === "mac";
+  const noun = macs ? "adapters" : "hosts";
+  const grouped = macs ? false : p.get("group") ? p.get("group") === "yes" : t.hosts.length > MANY;
   const of = grouped ? subnet : (ip: string): string => ip;
   const nodes = new Map<string, Node_>();
   for (const [i, x] of t.hosts.entries()) {
-    const id = of(x.ip);
+    const id = macs ? x.mac : of(x.ip);
     const n = nodes.get(id) ?? { id, bytes: 0, hosts: 0, x: Math.cos(i * 2.4) * Math.sqrt(i + 1) * 22, y: Math.sin(i * 2.4) * Math.sqrt(i + 1) * 22, vx: 0, vy: 0, r: 0 };
     n.bytes += x.bytes;
     n.hosts++;
@@ -48,11 +50,13 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
     links.set(key, e);
   }
   const edges = [...links.values()];
-  const canvas = h("canvas", { height: HEIGHT, id: "map", tabindex: 0, role: "img", "aria-label": `map of ${all.length} ${grouped ? "subnets" : "hosts"} and ${edges.length} links` });
+  const canvas = h("canvas", { height: HEIGHT, id: "map", tabindex: 0, role: "img", "aria-label": `map of ${all.length} ${grouped ? "subnets" : noun} and ${edges.length} links` });
   const find = h("input", { type: "search", placeholder: "find an address", "aria-label": "find an address" });
-  const info = h("p", { class: "soft", id: "node" }, `${number(t.hosts.length)} hosts, ${number(t.links.length)} links`);
+  const info = h("p", { class: "soft", id: "node" }, `${number(t.hosts.length)} ${noun}, ${number(t.links.length)} links`);
+  const behind = new Map<string, any>(t.hosts.map((x: any) => [x.mac, x]));
+  const levels = h("a", { id: "level", href: `#/topology?${new URLSearchParams({ ...ask, group: "", level: macs ? "ip" : "mac" })}` }, macs ? "Addresses" : "Adapters (MAC)");
   const switcher = h("a", { href: `#/topology?${new URLSearchParams({ ...ask, group: grouped ? "no" : "yes" })}` }, grouped ? "Show hosts" : "Group by subnet");
-  page.replaceChildren(h("h1", {}, "Topology"), h("section", { class: "card" }, h("div", { class: "row" }, h("div", { class: "grow" }, find), switcher), info, canvas), table(t, ask));
+  page.replaceChildren(h("h1", {}, "Topology"), h("section", { class: "card" }, h("div", { class: "row" }, h("div", { class: "grow" }, find), !macs && switcher, levels), info, canvas), table(t, ask));
   let scale = 1;
   let ox = 0;
   let oy = 0;
@@ -144,8 +148,8 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
     chosen = n;
     info.replaceChildren(
       ...(n
-        ? [`${n.id}: ${size(n.bytes)}${grouped ? `, ${number(n.hosts)} hosts` : ""} · `, h("a", { href: recordsLink({ ...ask, q: n.id, group: undefined }) }, "its records")]
-        : [`${number(t.hosts.length)} hosts, ${number(t.links.length)} links`]),
+        ? [`${n.id}: ${size(n.bytes)}${grouped ? `, ${number(n.hosts)} hosts` : ""}${macs ? stands(behind.get(n.id)) : ""} · `, h("a", { href: recordsLink({ ...ask, q: macs ? `source.mac: "${n.id}" or destination.mac: "${n.id}"` : n.id, group: undefined, level: undefined }) }, "its records")]
+        : [`${number(t.hosts.length)} ${noun}, ${number(t.links.length)} links`]),
     );
     draw();
   };
@@ -191,6 +195,10 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   requestAnimationFrame(frame);
 }
 
+/** Which addresses an adapter has, and what that says of it. */
+const stands = (x: any): string =>
+  x?.addresses ? `, ${number(x.addresses)} addresses (${x.some.join(", ")}${x.addresses > x.some.length ? ", …" : ""})${x.gateway ? ": probably a gateway" : ""}` : "";
+
 /** The same for who cannot see a map. */
 function table(t: any, ask: Record<string, string>): HTMLElement {
   return h(
@@ -208,7 +216,7 @@ function table(t: any, ask: Record<string, string>): HTMLElement {
           "tbody",
           {},
           ...t.links.slice(0, 200).map((l: any) =>
-            h("tr", {}, h("td", {}, h("a", { href: recordsLink({ ...ask, group: undefined, q: `source.ip: "${l.source}" and destination.ip: "${l.destination}"` }) }, l.source)), h("td", {}, l.destination), h("td", {}, number(l.flows)), h("td", {}, number(l.packets)), h("td", {}, size(l.bytes))),
+            h("tr", {}, h("td", {}, h("a", { href: recordsLink({ ...ask, group: undefined, level: undefined, q: `source.${ask.level ?? "ip"}: "${l.source}" and destination.${ask.level ?? "ip"}: "${l.destination}"` }) }, l.source)), h("td", {}, l.destination), h("td", {}, number(l.flows)), h("td", {}, number(l.packets)), h("td", {}, size(l.bytes))),
           ),
         ),
       ),

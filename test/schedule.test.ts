@@ -57,11 +57,11 @@ live(
     const socket = createSocket("udp4");
     const chatter = setInterval(() => socket.send("tick", 9, "127.0.0.1"), 100);
     run("run", broken.id);
-    const finished = (): number =>
-      listed()
-        .find((a) => a.id === id)
-        .runs.filter((r: { state: string }) => r.state === "done").length;
-    for (let i = 0; i < 60 && finished() < 2; i++) await sleep(500);
+    const watched = openSchedules(dir);
+    const finished = (): number => watched.runs(id, 100).filter((r) => r.state === "done").length;
+    for (let i = 0; i < 120 && finished() < 2; i++) await sleep(500);
+    expect([finished() >= 2, watched.runs(id, 100)]).toEqual([true, expect.anything()]);
+    watched.close();
     run("pause", id);
     await sleep(300);
     child.kill("SIGINT");
@@ -86,5 +86,5 @@ live(
     expect(run("remove", id).status).toBe(0);
     expect(listed()).toHaveLength(2);
   },
-  60000,
+  120000,
 );

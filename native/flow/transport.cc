@@ -29,7 +29,6 @@ void judge(Packet& p, uint32_t at, uint32_t length, uint8_t protocol, Anomaly ba
   uint16_t sum = be16(d + at);
   uint32_t pseudo = pseudo_header(p, length, protocol);
   if (checksum_fold(checksum_add(d, length, pseudo)) == 0xffff) return;
-  if (protocol == 17 && sum == 0 && p.version == 4) return;  // RFC 768: none was computed
   bool partial = sum == checksum_fold(pseudo) || sum == checksum_fold(pseudo_header(p, 0, protocol)) || sum == 0;
   p.oddities.add(partial ? Anomaly::checksum_offloaded : bad, at);
 }
@@ -99,7 +98,7 @@ void read_udp(Packet& p, Transport& t, bool checksums) {
   t.data = d + 8;
   t.data_len = length - 8;
   t.data_cap = p.payload_cap - 8 < t.data_len ? p.payload_cap - 8 : t.data_len;
-  bool given = be16(d + 6) != 0 || p.version == 6;
+  bool given = be16(d + 6) != 0 || p.version == 6;  // RFC 768: 0, none was computed
   if (checksums && given && whole_payload(p) && p.protocol == 17) judge(p, 6, length, 17, Anomaly::udp_checksum_bad);
 }
 

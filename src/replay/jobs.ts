@@ -28,10 +28,13 @@ export async function* replayAll(
   const children: ChildProcess[] = [];
   const outcomes: (Promise<Outcome> | undefined)[] = [];
   const settle: ((o: Promise<Outcome>) => void)[] = [];
-  for (const [n] of cases.entries())
-    outcomes[n] = new Promise((resolve) => {
+  for (const [n] of cases.entries()) {
+    const o = new Promise<Outcome>((resolve) => {
       settle[n] = resolve;
     });
+    o.catch(() => undefined); // told when its turn comes; until then nobody waits for it
+    outcomes[n] = o;
+  }
   let next = 0;
   const work = async (): Promise<void> => {
     let child: ChildProcess | undefined;

@@ -286,6 +286,25 @@ live("the interface goes down and up and gets another name: what came before and
   expect(own.capture).toMatchObject({ read: 576, kernel_received: 576, kernel_dropped: 0, interface_dropped: 0, disk_dropped: 0 });
 });
 
+live("an interface that is never quiet: --duration ends the capture all the same, each time", async () => {
+  const chatter = spawn("ip", ["netns", "exec", A, "tcpreplay", "-q", "-i", "va", "--pps", "400", "--loop", "1000", MIXED], {
+    stdio: "ignore",
+  });
+  try {
+    for (let i = 0; i < 3; i++) {
+      const c = await capture(`busy${i}`, "--duration", "1s");
+      const r = await Promise.race([c.done, sleep(15000).then(() => undefined)]);
+      if (!r) c.child.kill("SIGKILL");
+      expect(r?.status).toBe(0);
+      const s = JSON.parse((r as { stdout: string }).stdout);
+      expect(s.accounting).toMatchObject({ kernel_received: s.accounting.read, kernel_dropped: 0 });
+      expect(s.accounting.read).toBeGreaterThan(100);
+    }
+  } finally {
+    chatter.kill("SIGKILL");
+  }
+});
+
 live("hooks decide live what they decide of the recorded packets", async () => {
   const hooks = join(dir, "hooks.ts");
   writeFileSync(hooks, "export const drop = (p: { protocol?: number }): boolean => p.protocol !== 6;");

@@ -60,7 +60,7 @@ live(
     const watched = openSchedules(dir);
     const finished = (): number => watched.runs(id, 100).filter((r) => r.state === "done").length;
     for (let i = 0; i < 120 && finished() < 2; i++) await sleep(500);
-    expect([finished() >= 2, watched.runs(id, 100)]).toEqual([true, expect.anything()]);
+    expect(JSON.stringify(watched.runs(id, 100))).toMatch(/("done".*){2}/);
     watched.close();
     run("pause", id);
     await sleep(300);

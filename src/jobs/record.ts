@@ -123,14 +123,18 @@ class Recorder implements SegmentListener {
 
   private async pump(i: LiveInterface, over: AbortController): Promise<void> {
     const window = new Uint8Array(WINDOW);
-    let empty = 0;
+    let stopped = false;
+    let empty = 0; // waits in a row that brought nothing, since it was stopped
     try {
       for (;;) {
-        if (over.signal.aborted && empty++ === 0) i.stop();
+        if (over.signal.aborted && !stopped) {
+          i.stop();
+          stopped = true;
+        }
         const n = await i.read(window, WAIT_MS);
         if (n > 0) this.take(window.subarray(0, n), over);
-        else if (over.signal.aborted && empty > DRAIN_ROUNDS) return;
-        if (n > 0 && over.signal.aborted) empty = 1;
+        empty = n > 0 || !stopped ? 0 : empty + 1;
+        if (empty >= DRAIN_ROUNDS) return;
       }
     } catch (error) {
       over.abort();

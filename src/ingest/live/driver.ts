@@ -67,7 +67,8 @@ export class LiveInterface {
   }
   /** No packet from now on; what the kernel holds can still be read. */
   stop(): void {
-    this.native.stop();
+    const why = this.native.stop();
+    if (why) throw new ThreatflowError("CAPTURE", `${this.name}: it cannot be stopped: ${why}`);
   }
   /** Changes the filter between two packets. */
   filter(f: Filter | undefined): void {

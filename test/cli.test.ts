@@ -16,7 +16,10 @@ const run = (args: string[], options: { input?: Buffer; env?: Record<string, str
     env: { ...process.env, THREATFLOW_DATA: join(dir, "data"), ...options.env },
     maxBuffer: 64 << 20,
   });
-const json = (r: SpawnSyncReturns<string>): any => JSON.parse(r.stdout.trim().split("\n").at(-1) as string);
+const json = (r: SpawnSyncReturns<string>): any => {
+  if (!r.stdout) throw new Error(`exit ${r.status ?? r.signal}, nothing printed: ${r.stderr}`);
+  return JSON.parse(r.stdout.trim().split("\n").at(-1) as string);
+};
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "threatflow-cli-"));

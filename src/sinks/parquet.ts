@@ -10,6 +10,8 @@ import type { Sink } from "./sink.js";
 
 /** DuckDB sizes its buffers by the longest line that it is told to expect. */
 const LINE_BYTES = 1 << 20;
+/** For what did not fit into the usual limit (src/search/duck.ts). */
+const MORE_MEMORY = "768MB";
 
 export const recordFile = (dataDir: string, dataset: string, captureId: string): string =>
   join(dataDir, "records", dataset, `${captureId}.parquet`);
@@ -40,11 +42,18 @@ export function parquetSink(dataDir: string): Sink {
         for (const macro of ADDRESS_MACROS) await duck.connection.run(macro);
         for (const [dataset, { path, longest }] of lines) {
           written.push(dataset);
-          await duck.connection.run(
-            `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
+          const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
                FROM read_csv(${quoteText(path)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${longest})))
-             TO ${quoteText(hidden(dataset))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)`,
-          );
+             TO ${quoteText(hidden(dataset))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)`;
+          try {
+            await duck.connection.run(copy);
+          } catch (error) {
+            if (!/Out of Memory/i.test((error as Error).message)) throw error;
+            // Rows that wait on each other's threads can take more than is allowed: once more, on one thread and with more room.
+            await duck.connection.run("SET threads=1");
+            await duck.connection.run(`SET memory_limit='${MORE_MEMORY}'`);
+            await duck.connection.run(copy);
+          }
           rmSync(path, { force: true });
         }
       } catch (error) {

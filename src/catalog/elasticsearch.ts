@@ -1,7 +1,7 @@
 /** The shared catalogue: an index of Elasticsearch, one document a capture; changes are compare-and-swap (if_seq_no, if_primary_term). */
 import { errors } from "@elastic/elasticsearch";
 import { ThreatflowError } from "../errors.js";
-import { type Elastic, elasticError, reasonOf } from "../search/elastic.js";
+import { asking, type Elastic, ensureIndex, notFound } from "../search/elastic.js";
 import { type CaptureEntry, type Catalog, isIdPrefix, theOnly } from "./catalog.js";
 
 const PAGE = 1000;
@@ -10,40 +10,22 @@ const TRIES = 50;
 
 export async function elasticCatalog(e: Elastic): Promise<Catalog> {
   const index = `${e.prefix}-catalog`;
-  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw elasticError(error, e.url);
-    }
-  };
-  await ask(async () => {
-    if (await e.client.indices.exists({ index })) return;
-    try {
-      await e.client.indices.create({
-        index,
-        settings: { "index.number_of_shards": 1 },
-        mappings: {
-          dynamic: "strict",
-          properties: {
-            id: { type: "keyword" },
-            added: { type: "date" },
-            status: { type: "keyword" },
-            entry: { type: "object", enabled: false },
-          },
-        },
-      });
-    } catch (error) {
-      if (!/resource_already_exists/.test(reasonOf(error))) throw error;
-    }
-  });
+  const ask = asking(e);
+  await ask(() =>
+    ensureIndex(e, index, {
+      id: { type: "keyword" },
+      added: { type: "date" },
+      status: { type: "keyword" },
+      entry: { type: "object", enabled: false },
+    }),
+  );
   const document = (entry: CaptureEntry) => ({ id: entry.id, added: entry.added, status: entry.status, entry });
   const read = async (id: string): Promise<{ entry: CaptureEntry; seq: number; term: number } | undefined> => {
     try {
       const d = await e.client.get<{ entry: CaptureEntry }>({ index, id });
       return { entry: (d._source as { entry: CaptureEntry }).entry, seq: d._seq_no as number, term: d._primary_term as number };
     } catch (error) {
-      if (error instanceof errors.ResponseError && error.statusCode === 404) return undefined;
+      if (notFound(error)) return undefined;
       throw error;
     }
   };
@@ -130,7 +112,7 @@ export async function elasticCatalog(e: Elastic): Promise<Catalog> {
         try {
           await e.client.delete({ index, id });
         } catch (error) {
-          if (!(error instanceof errors.ResponseError && error.statusCode === 404)) throw error;
+          if (!notFound(error)) throw error;
         }
       }),
     close: () => undefined,

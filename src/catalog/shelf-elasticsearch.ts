@@ -1,6 +1,5 @@
 /** The shelf as an index: one document each, found by `<kind>:<id>`. */
-import { errors } from "@elastic/elasticsearch";
-import { type Elastic, elasticError, reasonOf } from "../search/elastic.js";
+import { asking, type Elastic, ensureIndex, notFound } from "../search/elastic.js";
 import type { Kind, Shelf } from "./shelf.js";
 
 /** Elasticsearch answers with at most so many hits. */
@@ -8,29 +7,10 @@ const MOST = 10000;
 
 export async function elasticShelf(e: Elastic): Promise<Shelf> {
   const index = `${e.prefix}-shelf`;
-  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw elasticError(error, e.url);
-    }
-  };
-  const missing = (error: unknown): boolean => error instanceof errors.ResponseError && error.statusCode === 404;
-  await ask(async () => {
-    if (await e.client.indices.exists({ index })) return;
-    try {
-      await e.client.indices.create({
-        index,
-        settings: { "index.number_of_shards": 1 },
-        mappings: {
-          dynamic: "strict",
-          properties: { kind: { type: "keyword" }, id: { type: "keyword" }, document: { type: "object", enabled: false } },
-        },
-      });
-    } catch (error) {
-      if (!/resource_already_exists/.test(reasonOf(error))) throw error;
-    }
-  });
+  const ask = asking(e);
+  await ask(() =>
+    ensureIndex(e, index, { kind: { type: "keyword" }, id: { type: "keyword" }, document: { type: "object", enabled: false } }),
+  );
   const key = (kind: Kind, id: string): string => `${kind}:${id}`;
   return {
     get: <T>(kind: Kind, id: string) =>
@@ -38,7 +18,7 @@ export async function elasticShelf(e: Elastic): Promise<Shelf> {
         try {
           return ((await e.client.get<{ document: T }>({ index, id: key(kind, id) }))._source as { document: T }).document;
         } catch (error) {
-          if (missing(error)) return undefined;
+          if (notFound(error)) return undefined;
           throw error;
         }
       }),
@@ -64,7 +44,7 @@ export async function elasticShelf(e: Elastic): Promise<Shelf> {
           await e.client.delete({ index, id: key(kind, id) });
           return true;
         } catch (error) {
-          if (missing(error)) return false;
+          if (notFound(error)) return false;
           throw error;
         }
       }),

@@ -108,3 +108,28 @@ function parsed(text: string): unknown {
     return text;
   }
 }
+
+/** Runs a request; what the client throws comes out as one of our errors. */
+export const asking =
+  (e: Elastic) =>
+  async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw elasticError(error, e.url);
+    }
+  };
+export const notFound = (error: unknown): boolean => error instanceof errors.ResponseError && error.statusCode === 404;
+/** An index of the catalogue's, made where there is none; several may try at once. */
+export async function ensureIndex(e: Elastic, index: string, properties: Readonly<Record<string, object>>): Promise<void> {
+  if (await e.client.indices.exists({ index })) return;
+  try {
+    await e.client.indices.create({
+      index,
+      settings: { "index.number_of_shards": 1 },
+      mappings: { dynamic: "strict", properties: properties as never },
+    });
+  } catch (error) {
+    if (!/resource_already_exists/.test(reasonOf(error))) throw error;
+  }
+}

@@ -231,6 +231,20 @@ test("beyond this machine only where one has to log in; a token from the environ
   rmSync(dir, { recursive: true, force: true });
 });
 
+test("beyond this machine nobody comes in once the last user is removed either", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "threatflow-access-"));
+  const cli = (...args: string[]) =>
+    spawnSync(threatflow, [...args, "--data", dir], { env: alone() as NodeJS.ProcessEnv, encoding: "utf8", input: "a long password\n" });
+  expect(cli("users", "add", "ada", "--role", "admin").status).toBe(0);
+  const { url, child } = await serve(dir, alone(), "--host", "0.0.0.0");
+  expect(cli("users", "remove", "ada").status).toBe(0);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect((await fetch(`${url}/api/captures`)).status).toBe(401);
+  expect((await fetch(`${url}/api/session`)).status).toBe(401);
+  await ended(child);
+  rmSync(dir, { recursive: true, force: true });
+});
+
 test("in the browser: log in, add a user, what a viewer sees, log out", async () => {
   const dir = mkdtempSync(join(tmpdir(), "threatflow-access-"));
   const env = alone();

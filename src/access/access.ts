@@ -52,17 +52,22 @@ const derive = promisify(scrypt) as (password: string, salt: Buffer, length: num
 export class Access {
   private readonly shelf: Shelf;
   private readonly shared: string | undefined;
+  private readonly always: boolean;
   private needed_: { at: number; answer: Promise<boolean> } | undefined;
 
-  /** `shared`: a token that lets an admin in, from the environment. */
-  constructor(shelf: Shelf, shared: string | undefined) {
+  /**
+   * `shared`: a token that lets an admin in, from the environment. `always`: nobody comes in without a login, also once the last user is removed
+   * (a server that listens beyond this machine).
+   */
+  constructor(shelf: Shelf, shared: string | undefined, always = false) {
     this.shelf = shelf;
     this.shared = shared;
+    this.always = always;
   }
 
   /** Once there is a user or a token, everybody has to say who he is, on this machine too: a proxy may stand before it. */
   async needed(): Promise<boolean> {
-    if (this.shared !== undefined) return true;
+    if (this.always || this.shared !== undefined) return true;
     if (!this.needed_ || Date.now() - this.needed_.at > NEEDED_MS) this.needed_ = { at: Date.now(), answer: this.somebody() };
     return this.needed_.answer;
   }
@@ -74,7 +79,7 @@ export class Access {
   async principal(authorization: string | undefined, cookies: string | undefined): Promise<Principal | undefined> {
     const bearer = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
     if (bearer !== undefined) return this.byToken(bearer);
-    const cookie = new RegExp(`(?:^|;\\s*)${COOKIE}=([A-Za-z0-9_-]+)`).exec(cookies ?? "")?.[1];
+    const cookie = cookieOf(cookies);
     return cookie === undefined ? undefined : this.bySession(cookie);
   }
   private async byToken(bearer: string): Promise<Principal | undefined> {
@@ -93,6 +98,11 @@ export class Access {
     return user && { name: session.user, role: user.role, cases: user.cases, csrf: session.csrf };
   }
 
+  /** Whether anybody could log in. */
+  async possible(): Promise<boolean> {
+    return this.shared !== undefined || (await this.somebody());
+  }
+
   /** A session for the right password; undefined otherwise, after the same time whether the name is known or not. */
   async login(name: string, password: string): Promise<{ cookie: string; principal: Principal; seconds: number } | undefined> {
     const user = await this.shelf.get<User>("user", name);
@@ -105,7 +115,7 @@ export class Access {
     return { cookie, principal: { name, role: user.role, cases: user.cases, csrf }, seconds: SESSION_MS / 1000 };
   }
   async logout(cookies: string | undefined): Promise<void> {
-    const cookie = new RegExp(`${COOKIE}=([A-Za-z0-9_-]+)`).exec(cookies ?? "")?.[1];
+    const cookie = cookieOf(cookies);
     if (cookie) await this.shelf.remove("session", digest(cookie));
   }
   private async endSessions(over: (s: Session) => boolean): Promise<void> {
@@ -185,17 +195,19 @@ export function checkCases(cases: readonly string[]): string[] {
   return [...new Set(cases)];
 }
 
+const cookieOf = (cookies: string | undefined): string | undefined =>
+  new RegExp(`(?:^|;\\s*)${COOKIE}=([A-Za-z0-9_-]+)`).exec(cookies ?? "")?.[1];
 const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 async function hash(password: string): Promise<string> {
   const salt = randomBytes(16);
   return `scrypt$${COST.N}$${COST.r}$${COST.p}$${salt.toString("base64")}$${(await derive(password, salt, 32, COST)).toString("base64")}`;
 }
+let someHash: Promise<string> | undefined;
 /** What the password of a name that nobody has is compared with. */
-let kept: Promise<string> | undefined;
 const nobody = (): Promise<string> => {
-  kept ??= hash(randomBytes(16).toString("hex"));
-  return kept;
+  someHash ??= hash(randomBytes(16).toString("hex"));
+  return someHash;
 };
 async function verify(password: string, kept: string): Promise<boolean> {
   const [, N, r, p, salt, wanted] = kept.split("$");

@@ -22,8 +22,9 @@ const LOGINS = 10;
 const AUDITED = ["q", "dataset", "capture", "case", "field", "format", "filter", "force"] as const;
 const NOBODY: Principal = { name: "", role: "viewer", cases: [] };
 
-export async function guard(app: FastifyInstance, b: Backend, token: string | undefined): Promise<void> {
-  const access = new Access(b.shelf, token);
+/** `beyond`: the server can be reached from other machines. */
+export async function guard(app: FastifyInstance, b: Backend, token: string | undefined, beyond: boolean): Promise<void> {
+  const access = new Access(b.shelf, token, beyond);
   const audit = new Audit(b.shelf);
   const words = (q: FastifyRequest): Partial<Words> => (q.routeOptions.config ?? {}) as Partial<Words>;
   const refuse = (reply: FastifyReply, status: number, code: string, message: string, remedy: string): unknown =>

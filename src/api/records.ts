@@ -129,7 +129,7 @@ export async function recordRoutes(app: FastifyInstance): Promise<void> {
   app.get<{ Querystring: Query }>(
     "/api/topology",
     {
-      schema: { querystring: querystring({ size: { type: "integer", minimum: 1, maximum: MAX_SIZE } }) },
+      schema: { querystring: querystring({ size: { type: "integer", minimum: 1, maximum: MAX_SIZE }, level: { enum: ["ip", "mac"] } }) },
       ...says("hosts, and the links between them by bytes; level=mac: adapters, with the addresses behind each"),
     },
     async (q) => {

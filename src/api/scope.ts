@@ -6,10 +6,10 @@ import { ALL_CASES, checkCases, type Principal } from "../access/access.js";
 import {
   type CaptureEntry,
   DEFAULT_CASE,
-  heldBy,
   isIdPrefix,
   type Membership,
   membershipsOf,
+  mustNotBeHeld,
   theOnly,
   withCase,
 } from "../catalog/catalog.js";
@@ -105,8 +105,7 @@ export function scoped(b: Backend, p: Principal, only: string | undefined): View
     evidence: (entry) => b.evidence(entry),
     async remove(id) {
       const entry = await resolve(id);
-      const why = heldBy(entry);
-      if (why) throw new ThreatflowError("HELD", `${entry.name} is kept: ${why}`, "release it first");
+      mustNotBeHeld(entry);
       let last = false;
       await b.catalog.update(entry.id, (e) => {
         const left = Object.entries(membershipsOf(e)).filter(([c]) => !inScope(c));

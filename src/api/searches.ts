@@ -1,31 +1,39 @@
-/** Saved searches: a person's own, by name. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+/** Saved searches: a person's own, by name; one small document a person. */
+import type { FastifyInstance } from "fastify";
 import type { Shelf } from "../catalog/shelf.js";
 import { ThreatflowError } from "../errors.js";
 import { says } from "./openapi.js";
 
-const MOST = 1000;
+/** Searches that one person may save. */
+const MOST = 200;
 interface Saved {
+  name: string;
   /** What stands in the address behind `#/records?`. */
   ask: string;
+}
+interface Kept {
+  searches: Saved[];
 }
 const NAMED = { type: "object", properties: { name: { type: "string", minLength: 1, maxLength: 100 } } };
 
 export async function searchRoutes(app: FastifyInstance, shelf: Shelf): Promise<void> {
-  /** Nobody's name has a colon (src/access): one person's ids never begin another's. */
-  const own = (q: FastifyRequest): string => `${q.principal.name}:`;
-  app.get("/api/searches", says("your saved searches", { quiet: true }), async (q) => {
-    const all = await shelf.list<Saved>("search", MOST);
-    return { searches: all.filter((s) => s.id.startsWith(own(q))).map((s) => ({ name: s.id.slice(own(q).length), ask: s.document.ask })) };
-  });
-  app.put<{ Params: { name: string }; Body: Saved }>(
+  const of = async (person: string): Promise<Saved[]> => (await shelf.get<Kept>("search", person))?.searches ?? [];
+  const keep = (person: string, searches: readonly Saved[]): Promise<void> => shelf.put("search", person, { searches });
+  app.get("/api/searches", says("your saved searches", { quiet: true }), async (q) => ({ searches: await of(q.principal.name) }));
+  app.put<{ Params: { name: string }; Body: { ask: string } }>(
     "/api/searches/:name",
     {
       schema: { params: NAMED, body: { type: "object", required: ["ask"], properties: { ask: { type: "string", maxLength: 20000 } } } },
       ...says("save a search under a name", { role: "viewer" }),
     },
     async (q, reply) => {
-      await shelf.put("search", own(q) + q.params.name, { ask: q.body.ask });
+      const { name } = q.params;
+      const others = (await of(q.principal.name)).filter((s) => s.name !== name);
+      if (others.length >= MOST) throw new ThreatflowError("USAGE", `you have ${MOST} saved searches`, "forget one first");
+      await keep(
+        q.principal.name,
+        [...others, { name, ask: q.body.ask }].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      );
       return reply.code(204).send();
     },
   );
@@ -33,8 +41,10 @@ export async function searchRoutes(app: FastifyInstance, shelf: Shelf): Promise<
     "/api/searches/:name",
     { schema: { params: NAMED }, ...says("forget a saved search", { role: "viewer" }) },
     async (q, reply) => {
-      if (!(await shelf.remove("search", own(q) + q.params.name)))
-        throw new ThreatflowError("NO_SUCH_JOB", `you have no search ${q.params.name}`);
+      const all = await of(q.principal.name);
+      const others = all.filter((s) => s.name !== q.params.name);
+      if (others.length === all.length) throw new ThreatflowError("NO_SUCH_JOB", `you have no search ${q.params.name}`);
+      await keep(q.principal.name, others);
       return reply.code(204).send();
     },
   );

@@ -55,6 +55,8 @@ export interface ServerOptions {
   dataDir: string;
   /** Lets an admin in; once there is one, everybody needs it, a login or a token of his own. */
   token: string | undefined;
+  /** It listens beyond this machine: nobody comes in without a login. */
+  beyond: boolean;
 }
 
 export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
@@ -76,7 +78,7 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
       .header("referrer-policy", "no-referrer")
       .header("cross-origin-resource-policy", "same-origin");
   });
-  await guard(app, o.backend, o.token);
+  await guard(app, o.backend, o.token, o.beyond);
   app.setErrorHandler((raw, _request, reply) => {
     const e = raw as Error & { statusCode?: number; validation?: unknown };
     if (e instanceof ThreatflowError)

@@ -65,7 +65,12 @@ export function heldBy(e: CaptureEntry): string | undefined {
 /** Throws HELD. */
 export function mustNotBeHeld(e: CaptureEntry): void {
   const why = heldBy(e);
-  if (why) throw new ThreatflowError("HELD", `${e.name} is kept: ${why}`, "`threatflow captures hold --release` ends that");
+  if (why)
+    throw new ThreatflowError(
+      "HELD",
+      `${e.name} is kept: ${why}`,
+      "release it first: `threatflow captures hold --release`, or Release on its card",
+    );
 }
 
 export interface Catalog {

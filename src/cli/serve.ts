@@ -29,12 +29,13 @@ export function serveCommand(program: Command): void {
       const port = Number(f.port);
       if (!Number.isInteger(port) || port < 0 || port > 65535)
         throw new ThreatflowError("USAGE", `--port takes a number to 65535, not ${JSON.stringify(f.port)}`);
-      const token = LOOPBACK.includes(f.host) ? undefined : process.env.THREATFLOW_TOKEN;
+      const beyond = !LOOPBACK.includes(f.host);
+      const token = beyond ? process.env.THREATFLOW_TOKEN : undefined;
       const backend = isDistributed(s)
         ? await (await import("../api/cluster.js")).clusterBackend(s)
         : await (await import("../api/embedded.js")).embeddedBackend(s.data as string, unpackQuota(s, DEFAULT_SPOOL_QUOTA));
       const { Access } = await import("../access/access.js");
-      if (!LOOPBACK.includes(f.host) && !(await new Access(backend.shelf, token).needed())) {
+      if (beyond && !(await new Access(backend.shelf, token).possible())) {
         await backend.close();
         throw new ThreatflowError(
           "USAGE",
@@ -43,7 +44,7 @@ export function serveCommand(program: Command): void {
         );
       }
       const { createServer } = await import("../api/server.js");
-      const app = await createServer({ backend, dataDir: s.data as string, token });
+      const app = await createServer({ backend, dataDir: s.data as string, token, beyond });
       try {
         await app.listen({ port, host: f.host });
       } catch (error) {

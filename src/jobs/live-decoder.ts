@@ -140,7 +140,7 @@ export class LiveDecoder {
       this.runs.push(m.run);
       if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
     } else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, runs: this.runs, bytes: m.bytes });
-    else this.settle(new ThreatflowError("INTERNAL", m.message));
+    else this.settle(new ThreatflowError(m.code, m.message, m.remedy));
   }
   private settle(d: Decoded | Error): void {
     if (!this.outcome) {

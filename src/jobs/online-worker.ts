@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { DecodeOptions } from "../config.js";
 import type { NativeSummary } from "../engine/native.js";
-import { systemError } from "../errors.js";
+import { type ErrorCode, systemError, ThreatflowError } from "../errors.js";
 import { Online } from "../online.js";
 import type { ShardResult } from "../pipeline.js";
 import type { Observer } from "../records/envelope.js";
@@ -19,7 +19,7 @@ export type FromOnline =
   | { type: "reached"; path: string; records: number; packets: number }
   | { type: "run"; run: RunFile }
   | { type: "done"; summary: NativeSummary; result: ShardResult; bytes: number }
-  | { type: "failed"; message: string };
+  | { type: "failed"; message: string; code: ErrorCode; remedy: string };
 
 const WINDOW = 4 << 20;
 const send = (m: FromOnline): void => {
@@ -104,7 +104,13 @@ process.on("message", (m: ToOnline) => {
       send({ type: "done", summary, result: o.result(), bytes });
     }
   } catch (error) {
-    send({ type: "failed", message: String((error as Error).stack ?? error) });
+    const known = error instanceof ThreatflowError;
+    send({
+      type: "failed",
+      message: known ? error.message : String((error as Error).stack ?? error),
+      code: known ? error.code : "INTERNAL",
+      remedy: known ? error.remedy : "",
+    });
   }
 });
 process.on("disconnect", () => process.exit(0));

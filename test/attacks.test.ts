@@ -7,54 +7,23 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, recordsOf } from "./support/decode.ts";
+import { type Ends, recordHead, tcpFrame, udpFrame } from "./support/packets.ts";
 
 const FIXTURE = readFileSync(join(import.meta.dirname, "..", "fixtures", "pcaps", "mixed", "everything.pcap"));
 /** Times of an attack begin behind the fixture's. */
 const START = FIXTURE.readUInt32LE(24) + 3600;
 
 type Packets = (n: number) => Generator<Buffer>;
-function tcp(
-  client: number,
-  fromClient: boolean,
-  port: number,
-  seq: number,
-  ack: number,
-  flags: number,
-  payload: Buffer = Buffer.alloc(0),
-): Buffer {
-  const f = Buffer.alloc(54 + payload.length);
-  f.writeUInt16BE(0x0800, 12);
-  f[14] = 0x45;
-  f.writeUInt16BE(40 + payload.length, 16);
-  f[22] = 64;
-  f[23] = 6;
-  f.writeUInt32BE(fromClient ? 0x0a000000 + client : 0xc0000201, 26);
-  f.writeUInt32BE(fromClient ? 0xc0000201 : 0x0a000000 + client, 30);
-  f.writeUInt16BE(fromClient ? 40000 : port, 34);
-  f.writeUInt16BE(fromClient ? port : 40000, 36);
-  f.writeUInt32BE(seq >>> 0, 38);
-  f.writeUInt32BE(ack >>> 0, 42);
-  f[46] = 0x50;
-  f[47] = flags;
-  f.writeUInt16BE(65535, 48);
-  payload.copy(f, 54);
-  return f;
-}
-function udp(client: number, fromClient: boolean, port: number, payload: Buffer): Buffer {
-  const f = Buffer.alloc(42 + payload.length);
-  f.writeUInt16BE(0x0800, 12);
-  f[14] = 0x45;
-  f.writeUInt16BE(28 + payload.length, 16);
-  f[22] = 64;
-  f[23] = 17;
-  f.writeUInt32BE(fromClient ? 0x0a000000 + client : 0xc0000201, 26);
-  f.writeUInt32BE(fromClient ? 0xc0000201 : 0x0a000000 + client, 30);
-  f.writeUInt16BE(fromClient ? 40000 : port, 34);
-  f.writeUInt16BE(fromClient ? port : 40000, 36);
-  f.writeUInt16BE(8 + payload.length, 38);
-  payload.copy(f, 42);
-  return f;
-}
+const ends = (client: number, serverPort: number): Ends => ({
+  client: 0x0a000000 + client,
+  server: 0xc0000201,
+  clientPort: 40000,
+  serverPort,
+});
+const tcp = (client: number, fromClient: boolean, port: number, seq: number, ack: number, flags: number, payload?: Buffer): Buffer =>
+  tcpFrame(ends(client, port), fromClient, flags, seq, ack, payload);
+const udp = (client: number, fromClient: boolean, port: number, payload: Buffer): Buffer =>
+  udpFrame(ends(client, port), fromClient, payload);
 function* connected(port: number, bytes: Buffer, fromClient = true, piece = 1400): Generator<Buffer> {
   yield tcp(1, true, port, 100, 0, 2);
   yield tcp(1, false, port, 500, 101, 18);
@@ -249,11 +218,7 @@ function write(path: string, packets: Generator<Buffer>): number {
   let size = 0;
   let count = 0;
   for (const p of packets) {
-    const head = Buffer.alloc(16);
-    head.writeUInt32LE(START + Math.floor(count / 50_000), 0);
-    head.writeUInt32LE((count % 50_000) * 20, 4);
-    head.writeUInt32LE(p.length, 8);
-    head.writeUInt32LE(p.length, 12);
+    const head = recordHead(p, START + Math.floor(count / 50_000), (count % 50_000) * 20);
     waiting.push(head, p);
     size += p.length + 16;
     count++;

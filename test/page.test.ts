@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { fixture, type TestCluster, testCluster, threatflow } from "./support/cluster.js";
+import { PCAP_HEAD, recordHead, tcpFrame } from "./support/packets.js";
 import { done, ended, put, serve } from "./support/serve.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -319,35 +320,17 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
 
 /** A capture of a handshake and one request. */
 function oneTcpRequest(payload: Buffer): Buffer {
-  const out = [Buffer.from("d4c3b2a1020004000000000000000000ffff000001000000", "hex")];
-  const add = (fromClient: boolean, flags: number, seq: number, ack: number, data: Buffer): void => {
-    const f = Buffer.alloc(54 + data.length);
-    f.writeUInt16BE(0x0800, 12);
-    f[14] = 0x45;
-    f.writeUInt16BE(40 + data.length, 16);
-    f[22] = 64;
-    f[23] = 6;
-    Buffer.from(fromClient ? [10, 1, 1, 1, 10, 1, 1, 2] : [10, 1, 1, 2, 10, 1, 1, 1]).copy(f, 26);
-    f.writeUInt16BE(fromClient ? 40000 : 80, 34);
-    f.writeUInt16BE(fromClient ? 80 : 40000, 36);
-    f.writeUInt32BE(seq, 38);
-    f.writeUInt32BE(ack, 42);
-    f[46] = 0x50;
-    f[47] = flags;
-    f.writeUInt16BE(65535, 48);
-    data.copy(f, 54);
-    const h = Buffer.alloc(16);
-    h.writeUInt32LE(1_700_000_000 + out.length, 0);
-    h.writeUInt32LE(f.length, 8);
-    h.writeUInt32LE(f.length, 12);
-    out.push(h, f);
+  const ends = { client: 0x0a010101, server: 0x0a010102, clientPort: 40000, serverPort: 80 };
+  const out: Buffer[] = [PCAP_HEAD];
+  const add = (fromClient: boolean, flags: number, seq: number, ack: number, data?: Buffer): void => {
+    const f = tcpFrame(ends, fromClient, flags, seq, ack, data);
+    out.push(recordHead(f, 1_700_000_000 + out.length, 0), f);
   };
-  const none = Buffer.alloc(0);
-  add(true, 2, 100, 0, none);
-  add(false, 18, 500, 101, none);
-  add(true, 16, 101, 501, none);
+  add(true, 2, 100, 0);
+  add(false, 18, 500, 101);
+  add(true, 16, 101, 501);
   add(true, 24, 101, 501, payload);
-  add(true, 17, 101 + payload.length, 501, none);
+  add(true, 17, 101 + payload.length, 501);
   return Buffer.concat(out);
 }
 

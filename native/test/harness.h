@@ -8,6 +8,17 @@
 
 namespace tf {
 
+// A classic pcap in memory: microseconds, little-endian.
+inline std::vector<uint8_t> pcap_head(uint8_t linktype) {
+  return {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, linktype, 0, 0, 0};
+}
+inline void pcap_add(std::vector<uint8_t>& file, uint32_t seconds, const uint8_t* p, size_t n) {
+  const uint32_t words[4] = {seconds, 0, static_cast<uint32_t>(n), static_cast<uint32_t>(n)};
+  const auto* w = reinterpret_cast<const uint8_t*>(words);
+  file.insert(file.end(), w, w + 16);
+  file.insert(file.end(), p, p + n);
+}
+
 struct Outcome {
   bool capture = false;
   uint64_t packets = 0, events = 0, flows = 0;

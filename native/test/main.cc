@@ -92,12 +92,8 @@ static void serial_lines() {
 
 // A capture of TCP segments of one connection, built by hand.
 struct Maker {
-  std::vector<uint8_t> file;
+  std::vector<uint8_t> file = pcap_head(1);
   uint32_t time = 1000;
-  Maker() {
-    const uint8_t header[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0};
-    file.assign(header, header + 24);
-  }
   void tcp(bool client, uint32_t seq, uint32_t ack, uint8_t flags, const std::string& payload) {
     uint32_t total = 40 + static_cast<uint32_t>(payload.size()), frame = total + 14;
     std::vector<uint8_t> p(frame);
@@ -122,10 +118,7 @@ struct Maker {
     pseudo[9] = 6;
     put_be16(pseudo + 10, static_cast<uint16_t>(total - 20));
     put_be16(t + 16, static_cast<uint16_t>(~checksum_fold(checksum_add(t, total - 20, checksum_add(pseudo, 12, 0)))));
-    uint32_t words[4] = {time++, 0, frame, frame};
-    const auto* w = reinterpret_cast<const uint8_t*>(words);
-    file.insert(file.end(), w, w + 16);
-    file.insert(file.end(), p.begin(), p.end());
+    pcap_add(file, time++, p.data(), p.size());
   }
   void handshake() {
     tcp(true, 99, 0, SYN, "");
@@ -233,9 +226,7 @@ static void streams() {
 
 // A UDP datagram in IPv4 fragments: the header in the first unit of eight bytes, letters behind it.
 static std::string datagram(Overlap policy, const std::vector<std::pair<int, std::string>>& parts, Outcome* told = nullptr) {
-  std::vector<uint8_t> file;
-  const uint8_t header[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0};
-  file.assign(header, header + 24);
+  std::vector<uint8_t> file = pcap_head(101);
   int end = 0;
   for (auto& [at, units] : parts) end = std::max(end, at + static_cast<int>(units.size()));
   uint32_t time = 1;
@@ -248,10 +239,7 @@ static std::string datagram(Overlap policy, const std::vector<std::pair<int, std
     p[8] = 64, p[9] = 17, p[12] = p[16] = 10, p[15] = 1, p[19] = 2;
     put_be16(&p[10], static_cast<uint16_t>(~checksum_fold(checksum_add(p.data(), 20, 0))));
     std::copy(payload.begin(), payload.end(), p.begin() + 20);
-    uint32_t words[4] = {time++, 0, static_cast<uint32_t>(p.size()), static_cast<uint32_t>(p.size())};
-    const auto* w = reinterpret_cast<const uint8_t*>(words);
-    file.insert(file.end(), w, w + 16);
-    file.insert(file.end(), p.begin(), p.end());
+    pcap_add(file, time++, p.data(), p.size());
   };
   std::vector<uint8_t> udp(8);
   put_be16(&udp[0], 5000);

@@ -87,18 +87,9 @@ void set_up() {
 
 // A capture of raw IP packets, both ways.
 struct Capture {
-  std::vector<uint8_t> file;
+  std::vector<uint8_t> file = pcap_head(101);
   uint32_t time = 1000;
-  Capture() {
-    const uint8_t head[24] = {0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 101, 0, 0, 0};
-    file.assign(head, head + 24);
-  }
-  void add(const uint8_t* p, size_t n) {
-    uint32_t words[4] = {time++, 0, static_cast<uint32_t>(n), static_cast<uint32_t>(n)};
-    const auto* w = reinterpret_cast<const uint8_t*>(words);
-    file.insert(file.end(), w, w + 16);
-    file.insert(file.end(), p, p + n);
-  }
+  void add(const uint8_t* p, size_t n) { pcap_add(file, time++, p, n); }
 };
 void send_packet(Capture& c, const std::vector<uint8_t>& p) {
   c.add(p.data(), p.size());

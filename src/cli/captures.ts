@@ -1,4 +1,4 @@
-/** `threatflow captures list|show|verify|hold|tag`, `delete`. */
+/** `threatflow captures list|show|verify|hold|tag`, `export`, `delete`. */
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import type { Command } from "commander";
@@ -53,7 +53,11 @@ export function captureCommands(program: Command): void {
         const hash = createHash("sha256");
         const path = await place.evidence(c);
         if (statSync(path).isDirectory())
-          throw new ThreatflowError("USAGE", `${c.name} was recorded in segments`, "its manifest has the hash of each");
+          throw new ThreatflowError(
+            "USAGE",
+            `${c.name} was recorded in segments, of which no hash is kept`,
+            "only captures that were given as files can be verified",
+          );
         for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
         if (hash.digest("hex") !== c.id)
           throw new ThreatflowError(

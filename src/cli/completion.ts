@@ -23,14 +23,14 @@ function script(program: Command, shell: "bash" | "zsh"): string {
   };
   add("", program);
   return `${shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_threatflow() {
-  local path="" word words i
+  local place="" word words i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     case " ${quoted(names(program))} " in
-      *" $word "*) case $word in -*) ;; *) path="\${path:+$path }$word" ;; esac ;;
+      *" $word "*) case $word in -*) ;; *) place="\${place:+$place }$word" ;; esac ;;
     esac
   done
-  case "$path" in
+  case "$place" in
 ${cases.join("\n")}
     *) words="" ;;
   esac

@@ -12,6 +12,8 @@ export const RESYNC_BYTES = 2 << 20;
 export const INDEX_BLOCK_ROWS = 32 * 1024;
 /** Bytes that a compressed capture or stdin may unpack to, by default. */
 export const DEFAULT_SPOOL_QUOTA = 200 * 2 ** 30;
+/** Rows of the index after which a shard's state is written out, so that who does it again goes on from there. */
+export const SEGMENT_ROWS = 2_000_000;
 /** How often a shard's process may die before the shard is set aside. */
 export const MAX_DEATHS = 2;
 
@@ -39,6 +41,8 @@ export interface RunOptions {
   workers: number;
   shards: number;
   windowBytes: number;
+  /** Rows of the index between two checkpoints; SEGMENT_ROWS where it is left out. */
+  segmentRows?: number;
 }
 export function defaultRun(): RunOptions {
   const workers = availableParallelism();

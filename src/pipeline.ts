@@ -8,6 +8,7 @@
  * One call decodes one shard. It is synchronous between windows; it knows nothing of processes, queues or sinks.
  */
 import { closeSync, openSync } from "node:fs";
+import { type Cut, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type DecodeOptions, INDEX_BLOCK_ROWS, MAX_RECORD_BYTES } from "./config.js";
 import { Engine } from "./engine/engine.js";
 import { INDEX_BYTES } from "./engine/native.js";
@@ -39,6 +40,20 @@ export interface ShardResult {
   firstException: string | undefined;
 }
 
+/** How a shard is cut into segments. */
+export interface Segments {
+  /** Rows of the index in a segment. */
+  rows: number;
+  /** Where its state is written; all runs until there have been handed over before `done`. */
+  path(cut: Cut): string;
+  done(cut: Cut, path: string): void;
+  /** A checkpoint to go on from; where it does not fit, the shard begins at its beginning and `anew` is called. */
+  resume?: string;
+  anew?(): void;
+  /** Nothing is taken behind the checkpoint: what is open there ends there. */
+  only?: boolean;
+}
+
 /** Decodes one shard; `captureId` is awaited when the first run is sealed. */
 export async function decodeShard(
   job: ShardJob,
@@ -46,11 +61,25 @@ export async function decodeShard(
   captureId: Promise<string>,
   onRun: (run: Run) => void,
   progress?: (packets: number) => void,
+  segments?: Segments,
 ): Promise<ShardResult> {
-  const engine = new Engine({ shard: job.shard, shards: job.shards, tcpOverlap: job.decode.tcpOverlap, ipOverlap: job.decode.ipOverlap });
-  engine.interfaces(job.linktypes);
   const parts = new Parts();
-  const flows = new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers });
+  const fresh = (): { engine: Engine; flows: Flows } => {
+    const engine = new Engine({ shard: job.shard, shards: job.shards, tcpOverlap: job.decode.tcpOverlap, ipOverlap: job.decode.ipOverlap });
+    engine.interfaces(job.linktypes);
+    return { engine, flows: new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers }) };
+  };
+  let { engine, flows } = fresh();
+  let cut: Cut = { rows: 0, clock: 0n };
+  if (segments?.resume !== undefined) {
+    const there = readCheckpoint(segments.resume, engine, flows);
+    if (there) cut = there;
+    else {
+      ({ engine, flows } = fresh());
+      segments.anew?.();
+    }
+  }
+  const until = segments?.only ? cut.rows : Infinity;
   const seal = async (): Promise<void> => {
     for (const run of parts.seal(await captureId)) onRun(run);
   };
@@ -59,8 +88,8 @@ export async function decodeShard(
     const rows = new Uint8Array(INDEX_BLOCK_ROWS * INDEX_BYTES);
     const view = new DataView(rows.buffer);
     const window = new Window(fd, job.windowBytes);
-    for (let first = 0; ; ) {
-      const count = index.read(first, INDEX_BLOCK_ROWS, rows);
+    for (let first = cut.rows; first < until; ) {
+      const count = index.read(first, Math.min(INDEX_BLOCK_ROWS, cut.rows + (segments?.rows ?? Infinity) - first), rows);
       if (count === 0) break;
       for (let from = 0; from < count; ) {
         const took = engine.push(rows, from, count - from, first + from + 1, window.bytes, window.base);
@@ -74,9 +103,15 @@ export async function decodeShard(
       }
       first += count;
       progress?.(first);
+      if (segments && first - cut.rows >= segments.rows && first < index.rows) {
+        cut = { rows: first, clock: view.getBigUint64((count - 1) * INDEX_BYTES + 8, true) };
+        await seal();
+        const path = segments.path(cut);
+        if (written(path, cut, engine, flows)) segments.done(cut, path);
+      }
     }
     for (let done = false; !done; ) {
-      done = engine.finish(job.clock);
+      done = engine.finish(segments?.only ? cut.clock : job.clock);
       flows.take(engine.batch, window.bytes);
       if (parts.full) await seal();
     }
@@ -92,6 +127,17 @@ export async function decodeShard(
     exceptions: flows.exceptions,
     firstException: flows.firstException === undefined ? undefined : String((flows.firstException as Error).stack ?? flows.firstException),
   };
+}
+
+/** A checkpoint that cannot be written (a full disk) costs nothing but itself. */
+function written(path: string, cut: Cut, engine: Engine, flows: Flows): boolean {
+  try {
+    writeCheckpoint(path, cut, engine, flows);
+    return true;
+  } catch (error) {
+    if ((error as { syscall?: string }).syscall === undefined) throw error;
+    return false;
+  }
 }
 
 /** The bytes at hand: a buffer that is reread from wherever the next packet of the shard lies. */

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
+import { SEGMENT_ROWS } from "./config.js";
 import { systemError, ThreatflowError } from "./errors.js";
 
 interface Setting {
@@ -63,6 +64,11 @@ const SETTINGS = [
     name: "unpack_quota",
     env: "THREATFLOW_UNPACK_QUOTA",
     doc: "most that an upload or import may unpack to, e.g. 50GB (default: 200GiB, on one machine at most half of what the disk has free)",
+  },
+  {
+    name: "checkpoint_rows",
+    env: "THREATFLOW_CHECKPOINT_ROWS",
+    doc: `packets after which a shard's state is kept, so that a retry goes on from there (default: ${SEGMENT_ROWS})`,
   },
   { name: "log_level", env: "THREATFLOW_LOG_LEVEL", doc: "of workers: debug, info, warn, error", fallback: () => "info" },
 ] as const satisfies readonly Setting[];
@@ -138,6 +144,15 @@ export function unpackQuota(s: Settings, fallback: number): number {
   const m = /^(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?$/.exec(s.unpack_quota);
   if (!m) throw new ThreatflowError("USAGE", `unpack_quota is a size like 50GB, not ${JSON.stringify(s.unpack_quota)}`);
   return Math.floor(Number(m[1]) * UNITS[m[2] ?? ""]);
+}
+
+/** Packets between two checkpoints of a shard. Throws USAGE. */
+export function checkpointRows(s: Settings): number {
+  if (s.checkpoint_rows === undefined) return SEGMENT_ROWS;
+  const n = Number(s.checkpoint_rows);
+  if (!Number.isSafeInteger(n) || n < 1)
+    throw new ThreatflowError("USAGE", `checkpoint_rows is a number of packets, not ${JSON.stringify(s.checkpoint_rows)}`);
+  return n;
 }
 
 /** Work is spread over machines when both are named; one alone is a mistake. */

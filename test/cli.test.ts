@@ -163,6 +163,25 @@ test("a worker that dies is replaced; after a second death its shard is set asid
   expect(s.accounting.read).toBe(s.accounting.decoded + s.accounting.undecodable["worker-crash"]);
 });
 
+test("what a worker came to before it died is kept: it goes on from its checkpoint, and only what lies behind the last one is set aside", () => {
+  const env = { THREATFLOW_CHECKPOINT_ROWS: "100" };
+  const all = json(run(["analyze", fixture, "--ndjson", join(dir, "all"), "--json", "--workers", "1", "--shards", "1"], { env }));
+  expect(all.capture.packets).toBeGreaterThan(250);
+  const r = run(["analyze", fixture, "--ndjson", join(dir, "part"), "--json", "--workers", "1", "--shards", "1", "--force"], {
+    env: { ...env, THREATFLOW_TEST_CRASH: "0:SIGSEGV:250" },
+  });
+  expect(r.status).toBe(3);
+  const s = json(r);
+  expect(s.set_aside).toEqual([expect.objectContaining({ shard: 0, packets: all.accounting.decoded - 200 })]);
+  expect(s.accounting.undecodable["worker-crash"]).toBe(s.set_aside[0].packets);
+  const lines = (name: string): string[] =>
+    readFileSync(join(dir, name, "dns.ndjson"), "utf8")
+      .trim()
+      .split("\n");
+  const whole = new Set(lines("all"));
+  expect(lines("part").filter((l) => whole.has(l)).length).toBeGreaterThan(5);
+});
+
 test("query answers with the language, top and CSV; extract gives a capture that tcpdump reads", () => {
   run(["analyze", fixture]);
   expect(run(["query", "dns.question.name: *.example and not dns.response_code: NXDOMAIN", "--count"]).stdout.trim()).toMatch(/^[1-9]/);

@@ -1,9 +1,10 @@
 /** The laws, on the project's own fixtures: same capture same records, every packet accounted for, golden records. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Pool } from "../dist/jobs/pool.js";
 import { validateLine } from "../dist/records/validator.js";
 import { decode, repeatedId } from "./support/decode.ts";
 import { fixtures, goldenText } from "./support/golden.ts";
+import { decodeInSegments } from "./support/segments.ts";
 
 describe.each(fixtures())("%s", (path) => {
   test("gives the records that were agreed on, byte for byte", async () => {
@@ -13,6 +14,18 @@ describe.each(fixtures())("%s", (path) => {
     const base = goldenText(await decode(path));
     for (const shards of [1, 2, 3, 8])
       for (const windowBytes of [64 << 10, 4 << 20]) expect(goldenText(await decode(path, { shards, windowBytes }))).toBe(base);
+  });
+  test("gives the same bytes in segments, each going on from the checkpoint of the one before", async () => {
+    const base = goldenText(await decode(path));
+    for (const [segments, shards] of [
+      [1e6, 1],
+      [7, 2],
+      [3, 3],
+    ]) {
+      const cut = await decodeInSegments(path, { segments, shards });
+      expect(goldenText(cut)).toBe(base);
+      expect(cut.resumed).toBeGreaterThan(0);
+    }
   });
   test("accounts for every packet (L2)", async () => {
     const a = (await decode(path)).summary.accounting;
@@ -25,6 +38,22 @@ describe.each(fixtures())("%s", (path) => {
     for (const [dataset, text] of d.text)
       for (const line of text.split("\n").filter(Boolean)) expect(validateLine(dataset, line)).toBeUndefined();
   });
+});
+
+test.each([
+  ["cut short", (bytes: Buffer) => bytes.subarray(0, bytes.length - 9)],
+  ["with a byte changed", (bytes: Buffer) => bytes.fill(bytes[bytes.length >> 1] ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1)],
+  [
+    "of another version",
+    (bytes: Buffer) => Buffer.from(bytes.toString("latin1").replace("threatflow-checkpoint 1", "threatflow-checkpoint 0"), "latin1"),
+  ],
+  ["that is empty", () => Buffer.alloc(0)],
+])("a checkpoint %s is not used: the shard begins again", async (_what, change) => {
+  const path = fixtures().find((f) => f.includes("everything")) as string;
+  const spoil = (checkpoint: string): void => writeFileSync(checkpoint, change(readFileSync(checkpoint)));
+  const cut = await decodeInSegments(path, { segments: 3, spoil });
+  expect([cut.resumed, cut.anew]).toEqual([1, 1]);
+  expect(goldenText(cut)).toBe(goldenText(await decode(path)));
 });
 
 test("worker processes give the same bytes as one process", async () => {

@@ -13,7 +13,8 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     return DefineClass(env, "Engine",
                        {InstanceMethod("push", &EngineWrap::push), InstanceMethod("finish", &EngineWrap::finish),
                         InstanceMethod("interfaces", &EngineWrap::interfaces), InstanceMethod("suppress", &EngineWrap::suppress),
-                        InstanceMethod("limits", &EngineWrap::limits)});
+                        InstanceMethod("limits", &EngineWrap::limits), InstanceMethod("save", &EngineWrap::save),
+                        InstanceMethod("restore", &EngineWrap::restore)});
   }
   // new Engine(options, rows, closed, text, arena, status: Uint32Array[4])
   explicit EngineWrap(const CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info) {
@@ -90,6 +91,31 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     o.Set("stream-waiting", Napi::Number::New(info.Env(), static_cast<double>(l.waiting)));
     o.Set("stream-retained", Napi::Number::New(info.Env(), static_cast<double>(l.retained)));
     return o;
+  }
+  // save(block => void): the state in blocks, good until the next one
+  Napi::Value save(const CallbackInfo& info) {
+    auto take = info[0].As<Napi::Function>();
+    bool threw = false;
+    SnapshotOut out([&](const uint8_t* p, size_t n) {
+      if (threw) return;
+      auto block = Napi::Buffer<uint8_t>::Copy(info.Env(), p, n);
+      take.Call({block});
+      threw = info.Env().IsExceptionPending();
+    });
+    engine_->save(out);
+    return info.Env().Undefined();
+  }
+  // restore(() => block | undefined) → false: not a snapshot of such an engine
+  Napi::Value restore(const CallbackInfo& info) {
+    auto more = info[0].As<Napi::Function>();
+    SnapshotIn in([&](std::vector<uint8_t>& into) {
+      Napi::Value v = more.Call(std::initializer_list<napi_value>{});
+      if (info.Env().IsExceptionPending() || !v.IsTypedArray()) return false;
+      Bytes b = bytes(v);
+      into.insert(into.end(), b.data, b.data + b.len);
+      return b.len > 0;
+    });
+    return Napi::Boolean::New(info.Env(), engine_->restore(in));
   }
   std::unique_ptr<Engine> engine_;
   Batch batch_;

@@ -28,6 +28,11 @@ class Engine : private StreamSink {
   // What TypeScript wants no more of: bytes up to a stream offset, or the rest of the side.
   void suppress(uint32_t slot, uint32_t serial, int side, bool stop, uint64_t upto);
 
+  // Between pushes, with nothing suppressed on its way: all that is open, for an engine of the same shard to go on from. False: it is no
+  // snapshot of such an engine, and this one is not to be used.
+  void save(SnapshotOut& out) const;
+  bool restore(SnapshotIn& in);
+
   struct Limits {
     uint64_t flows = 0, fragments = 0, waiting = 0, retained = 0;
   };

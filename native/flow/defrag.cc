@@ -93,7 +93,7 @@ void Defrag::insert(Datagram& d, const Packet& p, Piece piece) {
   kept.len = len;
   d.bytes.insert(d.bytes.end(), p.payload, p.payload + len);
   bytes_ += len;
-  auto pos = std::lower_bound(d.covered.begin(), d.covered.end(), std::make_pair(from, 0u));
+  auto pos = std::lower_bound(d.covered.begin(), d.covered.end(), Datagram::Range{from, 0});
   pos = d.covered.insert(pos, {from, to});
   if (pos != d.covered.begin() && std::prev(pos)->second >= pos->first) --pos;
   while (std::next(pos) != d.covered.end() && std::next(pos)->first <= pos->second) {
@@ -145,6 +145,49 @@ std::unique_ptr<Datagram> Defrag::give_up(uint64_t clock, bool all) {
     return d;
   }
   return nullptr;
+}
+
+void Defrag::save(SnapshotOut& out) const {
+  static_assert(std::is_trivially_copyable_v<DatagramPlain>);
+  out.put(serial_);
+  out.put(bytes_);
+  out.put(limit_hits);
+  out.put<uint64_t>(table_.size());
+  for (const auto& [id, serial] : order_) {
+    auto it = table_.find(id);
+    if (it == table_.end() || it->second->serial != serial) continue;
+    const Datagram& d = *it->second;
+    out.put(id);
+    out.put(static_cast<const DatagramPlain&>(d));
+    out.list(d.pieces);
+    out.list(d.bytes);
+    out.list(d.covered);
+    out.list(d.rows);
+  }
+}
+
+void Defrag::restore(SnapshotIn& in) {
+  in.get(serial_);
+  in.get(bytes_);
+  in.get(limit_hits);
+  uint64_t n = 0;
+  in.get(n);
+  for (; in.ok && n; n--) {
+    Id id;
+    auto d = std::make_unique<Datagram>();
+    in.get(id);
+    in.get(static_cast<DatagramPlain&>(*d));
+    in.list(d->pieces, 2 * kMaxFragments);
+    in.list(d->bytes, kMaxFragmentBytes);
+    in.list(d->covered, 2 * kMaxFragments);
+    in.list(d->rows, 2 * kMaxFragments);
+    for (const Piece& p : d->pieces) in.ok = in.ok && static_cast<uint64_t>(p.at) + p.len <= d->bytes.size();
+    in.ok = in.ok && !d->pieces.empty();
+    d->head.payload = d->head.network = d->head.ip_header = nullptr;
+    if (!in.ok) return;
+    order_.emplace_back(id, d->serial);
+    table_[id] = std::move(d);
+  }
 }
 
 }  // namespace tf

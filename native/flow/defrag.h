@@ -7,6 +7,7 @@
 
 #include "../stream/policy.h"
 #include "../wire/packet.h"
+#include "../wire/snapshot.h"
 
 namespace tf {
 
@@ -23,18 +24,24 @@ struct Piece {
   uint32_t at;  // in Datagram::bytes
 };
 
-struct Datagram {
-  Packet head;  // of the first fragment to arrive
-  std::vector<Piece> pieces;
-  std::vector<uint8_t> bytes;
-  std::vector<std::pair<uint32_t, uint32_t>> covered;  // disjoint [from, to), sorted
-  uint32_t total = 0;                                  // 0: the last fragment has not come
+struct DatagramPlain {
+  Packet head;         // of the first fragment to arrive; without the packet's bytes
+  uint32_t total = 0;  // 0: the last fragment has not come
   uint64_t started = 0, serial = 0;
   bool overlap = false, discarded = false, complete = false;
   uint8_t protocol = 0;
+  Oddities oddities;
+};
+struct Datagram : DatagramPlain {
+  std::vector<Piece> pieces;
+  std::vector<uint8_t> bytes;
+  struct Range {
+    uint32_t first, second;
+    bool operator<(const Range& o) const { return first != o.first ? first < o.first : second < o.second; }
+  };
+  std::vector<Range> covered;  // disjoint [from, to), sorted
   std::vector<uint64_t> rows;  // of the packet index, where the survey asks for them
   std::vector<uint8_t> whole;  // the payload, once complete
-  Oddities oddities;
 };
 
 class Defrag {
@@ -45,6 +52,9 @@ class Defrag {
                                 const std::vector<uint64_t>* rows = nullptr);
   // The oldest datagram that is to be given up at this clock (or for a limit, or `all`), else null.
   std::unique_ptr<Datagram> give_up(uint64_t clock, bool all);
+  // `restore` wants an empty one.
+  void save(SnapshotOut& out) const;
+  void restore(SnapshotIn& in);
   uint64_t limit_hits = 0;
 
  private:

@@ -1,7 +1,9 @@
-// One conversation: its key, both sides' counters, and for TCP both half-streams. Plain data, so that it can be written out.
+// One conversation: its key, both sides' counters, and for TCP both half-streams. What is plain stands in structures of its own, which a
+// snapshot copies as they are.
 #pragma once
 #include <vector>
 
+#include "../wire/snapshot.h"
 #include "transport.h"
 
 namespace tf {
@@ -28,7 +30,7 @@ struct Retained {
   bool owned;
 };
 
-struct Half {
+struct HalfPlain {
   bool synced = false, has_isn = false, has_ack = false, fin_seen = false, fin_done = false;
   uint32_t isn = 0, next = 0, highest = 0, acked = 0, fin_seq = 0;
   uint32_t window = 0;  // as advertised, scaled
@@ -37,18 +39,22 @@ struct Half {
   uint64_t stream = 0, missed = 0;  // bytes delivered or given up so far; of these given up
   uint32_t waiting_bytes = 0, hole_packets = 0;
   uint32_t retransmits = 0, out_of_order = 0;
-  std::vector<Segment> waiting;  // sorted, disjoint
-  std::vector<Retained> retained;
   uint32_t retained_bytes = 0;
 };
+struct Half : HalfPlain {
+  std::vector<Segment> waiting;  // sorted, disjoint
+  std::vector<Retained> retained;
+};
 
-struct Tcp {
-  Half half[2];
+struct TcpPlain {
   Endpoint state[2] = {Endpoint::inactive, Endpoint::inactive};
   bool reset = false, fins_first = false;
   uint32_t conflicts = 0;
   int64_t syn_time = 0, ack_time = 0;
   bool syn_seen = false, synack_seen = false, ack_seen = false;
+};
+struct Tcp : TcpPlain {
+  Half half[2];
 };
 
 struct Note {
@@ -64,9 +70,8 @@ struct SideCount {
   uint32_t letters = 0;  // history letters already written
 };
 
-struct Flow {
+struct FlowPlain {
   FlowKey key;
-  Flow *chain = nullptr, *older = nullptr, *newer = nullptr;  // hash chain; order of last packets
   uint64_t hash = 0;
   uint32_t slot = 0, serial = 0;
   Kind kind = Kind::other;
@@ -82,6 +87,9 @@ struct Flow {
   uint64_t first_packet = 0, last_clock = 0;
   int64_t first_time = 0, start = 0, end = 0;
   SideCount side[2];
+};
+struct Flow : FlowPlain {
+  Flow *chain = nullptr, *older = nullptr, *newer = nullptr;  // hash chain; order of last packets
   Tcp* tcp = nullptr;
   std::vector<Note> notes;
 

@@ -37,8 +37,15 @@ void FlowTable::grow() {
   buckets_.swap(bigger);
 }
 
-Flow* FlowTable::create(const FlowKey& key, uint64_t hash) {
+void FlowTable::chain(Flow* f) {
   if (count_ >= buckets_.size()) grow();
+  Flow*& head = buckets_[f->hash & (buckets_.size() - 1)];
+  f->chain = head;
+  head = f;
+  count_++;
+}
+
+Flow* FlowTable::create(const FlowKey& key, uint64_t hash) {
   Flow* f = new Flow;
   f->key = key;
   f->hash = hash;
@@ -51,11 +58,8 @@ Flow* FlowTable::create(const FlowKey& key, uint64_t hash) {
     free_.pop_back();
     slots_[f->slot] = f;
   }
-  Flow*& head = buckets_[hash & (buckets_.size() - 1)];
-  f->chain = head;
-  head = f;
+  chain(f);
   f->list = 0xff;
-  count_++;
   return f;
 }
 
@@ -73,7 +77,12 @@ void FlowTable::touch(Flow* f) {
   List& l = lists_[to];
   if (f->list == to && l.tail == f) return;
   unlink(f);
-  f->list = static_cast<uint8_t>(to);
+  link(f, to);
+}
+
+void FlowTable::link(Flow* f, int list) {
+  List& l = lists_[list];
+  f->list = static_cast<uint8_t>(list);
   f->older = l.tail;
   (l.tail ? l.tail->newer : l.head) = f;
   l.tail = f;

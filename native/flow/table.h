@@ -23,6 +23,9 @@ class FlowTable {
   Flow* oldest(int list) const { return lists_[list].head; }
   Flow* by_slot(uint32_t slot) const { return slot < slots_.size() ? slots_[slot] : nullptr; }
   uint32_t size() const { return count_; }
+  // Between pushes: no flow holds bytes of a window. `restore` wants an empty table.
+  void save(SnapshotOut& out) const;
+  void restore(SnapshotIn& in);
   static constexpr int kLists = 3;  // TCP open, TCP closed, others
   static int list_of(const Flow& f) { return f.kind != Kind::tcp ? 2 : f.timeout() == kTcpTimeout ? 0 : 1; }
 
@@ -31,6 +34,8 @@ class FlowTable {
     Flow *head = nullptr, *tail = nullptr;
   };
   void unlink(Flow* f);
+  void link(Flow* f, int list);
+  void chain(Flow* f);
   void grow();
   uint64_t key_[2];
   std::vector<Flow*> buckets_;

@@ -32,6 +32,13 @@ class Reassembly {
   // A SYN that does not belong to this flow: another connection on the same ports.
   static bool begins_anew(const Flow& f, int side, const Transport& t);
   uint64_t waiting_limit = 0, retained_limit = 0;
+  // The totals; what they are totals of is in the flows.
+  void save(SnapshotOut& out) const {
+    for (uint64_t v : {waiting_limit, retained_limit, waiting_total_, retained_total_}) out.put(v);
+  }
+  void restore(SnapshotIn& in) {
+    for (uint64_t* v : {&waiting_limit, &retained_limit, &waiting_total_, &retained_total_}) in.get(*v);
+  }
 
  private:
   void control(Flow& f, int side, const Transport& t, uint64_t packet, int64_t time);

@@ -1,6 +1,7 @@
 // The whole native way of a capture in memory: survey, then every shard's engine. Used by the tests, the corpus tool and the fuzzers.
 #pragma once
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "../engine/engine.h"
@@ -24,10 +25,29 @@ struct Outcome {
   uint64_t packets = 0, events = 0, flows = 0;
   std::vector<EventRow> rows;  // kept on demand
   std::vector<uint8_t> stream;  // bytes of data and datagram events, in order, on demand
+  uint64_t sum = 0;  // over what all events tell, in any order
 };
 
+// The engine as another process would find it: written out, read back.
+inline std::unique_ptr<Engine> carried_over(const Engine& from, const Options& o) {
+  std::vector<uint8_t> bytes;
+  SnapshotOut out([&](const uint8_t* p, size_t n) { bytes.insert(bytes.end(), p, p + n); });
+  from.save(out);
+  size_t at = 0;
+  SnapshotIn in([&](std::vector<uint8_t>& into) {
+    size_t n = std::min<size_t>(4096, bytes.size() - at);
+    into.insert(into.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + n));
+    at += n;
+    return n > 0;
+  });
+  auto to = std::make_unique<Engine>(o);
+  if (!to->restore(in)) __builtin_trap();
+  return to;
+}
+
+// `segment`: packets after which the engine is written out and read back.
 inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint32_t shards, Overlap policy = Overlap::linux_, bool keep = false,
-                           const Program* filter = nullptr) {
+                           const Program* filter = nullptr, size_t segment = SIZE_MAX) {
   const uint64_t key[2] = {7, 11};
   Survey survey(key, policy, 0);
   if (filter) {
@@ -75,8 +95,8 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
   for (uint32_t shard = 0; shard < shards; shard++) {
     Options o;
     o.shard = shard, o.shards = shards, o.tcp_overlap = o.ip_overlap = policy;
-    Engine engine(o);
-    engine.interfaces(linktypes);
+    auto engine = std::make_unique<Engine>(o);
+    engine->interfaces(linktypes);
     Batch b;
     b.rows = event_rows.data(), b.row_capacity = static_cast<uint32_t>(event_rows.size());
     b.closed = closed.data(), b.closed_capacity = static_cast<uint32_t>(closed.size() / kColumns);
@@ -88,6 +108,12 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
       for (uint32_t i = 0; i < b.row_count; i++) {
         const EventRow& r = b.rows[i];
         if (r.type == static_cast<uint32_t>(Event::close)) out.flows++;
+        // Slots and order of flows that end are nobody's business: they depend on how full a batch is.
+        uint64_t length = r.type == static_cast<uint32_t>(Event::open) ? 0 : r.length, h = r.type;
+        for (uint64_t v : {static_cast<uint64_t>(r.packet), static_cast<uint64_t>(r.stream), length, static_cast<uint64_t>(r.side),
+                           static_cast<uint64_t>(r.extra), static_cast<uint64_t>(r.nanos)})
+          h = (h ^ v) * 0x100000001b3ULL + 1;
+        out.sum += h * h;
         if (!keep) continue;
         out.rows.push_back(r);
         if (r.type == static_cast<uint32_t>(Event::data) || r.type == static_cast<uint32_t>(Event::datagram)) {
@@ -96,11 +122,16 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
         }
       }
     };
-    for (size_t from = 0; from < index.size();) {
+    for (size_t from = 0, cut = std::min(segment, index.size()); from < index.size();) {
       b.clear();
-      uint32_t n = engine.push(index.data() + from, static_cast<uint32_t>(index.size() - from), from + 1, data + win_base, win_base, win_len, b);
+      uint32_t n = engine->push(index.data() + from, static_cast<uint32_t>(cut - from), from + 1, data + win_base, win_base, win_len, b);
       take();
       from += n;
+      if (from == cut && from < index.size()) {
+        engine = carried_over(*engine, o);
+        engine->interfaces(linktypes);
+        cut = segment < index.size() - from ? from + segment : index.size();
+      }
       if (from < index.size() && (index[from].offset < win_base || index[from].offset + index[from].caplen > win_base + win_len)) {
         win_base = index[from].offset;
         win_len = std::min<uint64_t>(std::max<uint64_t>(window, index[from].caplen), size - win_base);
@@ -108,7 +139,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
     }
     for (bool done = false; !done;) {
       b.clear();
-      done = engine.finish(survey.clock, b);
+      done = engine->finish(survey.clock, b);
       take();
     }
   }

@@ -339,7 +339,48 @@ static void merging() {
   check(merged(got) == -EIO, "a run shorter than its keys say is an error");
 }
 
+// A snapshot cut short, or of another shard, is refused and frees what it made.
+static void snapshots() {
+  Options o;
+  Engine engine(o);
+  std::vector<uint8_t> file = pcap_head(1), frame(60);
+  frame[12] = 8, frame[14] = 0x45, frame[17] = 46, frame[23] = 17, frame[37] = 53, frame[39] = 26;
+  Outcome whole = run_capture(file.data(), file.size(), 4096, 1);
+  for (int i = 0; i < 20; i++) {
+    frame[33] = static_cast<uint8_t>(i / 2);
+    frame[29] = 9;
+    pcap_add(file, static_cast<uint32_t>(i), frame.data(), frame.size());
+  }
+  whole = run_capture(file.data(), file.size(), 4096, 1);
+  check(whole.flows == 10, "ten conversations");
+  for (size_t segment : {1, 3, 7}) {
+    Outcome cut = run_capture(file.data(), file.size(), 4096, 1, Overlap::linux_, false, nullptr, segment);
+    check(cut.sum == whole.sum && cut.events == whole.events, "the same events when the engine is written out and read back in between");
+  }
+  std::vector<uint8_t> bytes;
+  SnapshotOut out([&](const uint8_t* p, size_t n) { bytes.insert(bytes.end(), p, p + n); });
+  engine.save(out);
+  auto restored = [&](size_t length, Options options) {
+    bool given = false;
+    SnapshotIn in([&](std::vector<uint8_t>& into) {
+      if (given) return false;
+      into.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
+      return given = true;
+    });
+    Engine e(options);
+    return e.restore(in);
+  };
+  check(restored(bytes.size(), o), "a whole snapshot is read");
+  bool refused = true;
+  for (size_t n = 0; n < bytes.size(); n++) refused = refused && !restored(n, o);
+  check(refused, "a snapshot cut short anywhere is refused");
+  Options other;
+  other.shards = 2;
+  check(!restored(bytes.size(), other), "a snapshot of another shard is refused");
+}
+
 int main() {
+  snapshots();
   digests();
   community_ids();
   addresses();

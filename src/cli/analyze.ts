@@ -8,7 +8,7 @@ import { readFilter } from "../ingest/filter.js";
 import { capturesIn } from "../ingest/folder.js";
 import type { Summary } from "../jobs/summary.js";
 import type { Digest } from "../records/digest.js";
-import { isDistributed } from "../settings.js";
+import { checkpointRows, isDistributed } from "../settings.js";
 import { analyzeHere } from "./analyze-here.js";
 import { EXIT } from "./exit.js";
 import { type DecodeFlags, decodeOptions, type RunFlags, runOptions } from "./options.js";
@@ -72,7 +72,7 @@ export function analyzeCommand(program: Command, exit: (status: number) => void)
 
 async function analyzeAll(captures: string[], flags: Flags): Promise<number> {
   const s = settings(flags.data);
-  const run = runOptions(flags);
+  const run = { ...runOptions(flags), segmentRows: checkpointRows(s) };
   const filter = flags.filter === undefined ? undefined : readFilter(flags.filter);
   const decode = decodeOptions(flags, filter);
   if (flags.discard && (flags.ndjson || flags.data || flags.keep))

@@ -89,6 +89,11 @@ export interface Session {
   end(): void;
 }
 
+/** A class whose objects are state: their fields are data, other such objects, and what `open` was given; never a function of their own. */
+export interface StateClass {
+  readonly prototype: object;
+}
+
 export interface Decoder {
   readonly name: string;
   readonly transports: readonly Transport[];
@@ -99,6 +104,8 @@ export interface Decoder {
   readonly anomalies: Readonly<Record<string, string>>;
   probe(bytes: Uint8Array, view: FlowView): Verdict;
   open(flow: FlowView, emit: Emit, settings: DecoderSettings): Session;
+  /** What its sessions are made of, so that they can be written out and read back (src/flows/snapshot). */
+  readonly state: readonly StateClass[];
 }
 
 export interface DecoderSettings {

@@ -82,6 +82,15 @@ export class Engine {
     this.suppress[at + 3] = stop ? 1 : 0;
     this.suppress[at + 4] = upto === Infinity ? 1e16 : upto;
   }
+  /** All that is open, in blocks; an engine of the same shard goes on from it. */
+  save(take: (block: Buffer) => void): void {
+    this.handOver();
+    this.native.save(take);
+  }
+  /** False: these blocks are not of such an engine, and this one is not to be used. */
+  restore(more: () => Uint8Array | undefined): boolean {
+    return this.native.restore(more);
+  }
   private handOver(): void {
     if (this.suppressed) this.native.suppress(this.suppress, this.suppressed);
     this.suppressed = 0;

@@ -71,6 +71,8 @@ export interface NativeEngine {
   finish(clock: bigint): boolean;
   suppress(words: Float64Array, count: number): void;
   limits(): Record<string, number>;
+  save(take: (block: Buffer) => void): void;
+  restore(more: () => Uint8Array | undefined): boolean;
 }
 export interface NativeLive {
   /** `what` is empty where it worked, else what failed with `error` (errno). */

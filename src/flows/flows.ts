@@ -6,13 +6,14 @@ import type { AnomalyDetail, At, DecoderSettings, Emission, Emit } from "../deco
 import { setQuoted } from "../decoders/quoted.js";
 import type { Batch, Engine } from "../engine/engine.js";
 import { COLUMNS, column, EVENT, EVENT_WORDS, NO_FLOW, nativeAnomalies } from "../engine/native.js";
-import { DigestBuilder } from "../records/digest.js";
+import { type Digest, DigestBuilder } from "../records/digest.js";
 import { envelope, type Observer } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
 import { type AnomalyCount, END_REASONS, Flow, flowInfo } from "./flow.js";
 import { closedTimes, flowAdditions, flowBody, packedOf, streamLength } from "./flow-record.js";
+import { StateCodec } from "./snapshot.js";
 import { type Skip, StreamFlow } from "./stream-flow.js";
 
 export interface FlowsOptions extends DecoderSettings {
@@ -24,6 +25,8 @@ interface Open {
   flow: Flow;
   work: StreamFlow | DatagramFlow | undefined;
 }
+/** Open flows in one block of a snapshot. */
+const SNAPSHOT_FLOWS = 256;
 
 /** A name's place in an anomaly record's id (SEMANTICS 25: the name in place of the position): FNV-1a. */
 function nameHash(name: string): number {
@@ -129,6 +132,56 @@ export class Flows {
           break;
       }
     }
+  }
+
+  /** Between batches, with all records sealed: everything that is open, in blocks, for `restore` of the same shard's. */
+  *save(): Generator<Buffer> {
+    const codec = this.codec();
+    yield codec.encode([
+      this.loose,
+      this.digest.result(),
+      this.exceptions,
+      this.firstException?.toString(),
+      this.parts.counts,
+      this.open.length,
+    ]);
+    let block: [number, Open][] = [];
+    for (let slot = 0; slot < this.open.length; slot++) {
+      const o = this.open[slot];
+      if (!o) continue;
+      block.push([slot, o]);
+      if (block.length < SNAPSHOT_FLOWS) continue;
+      yield codec.encode(block);
+      block = [];
+    }
+    if (block.length) yield codec.encode(block);
+  }
+  /** Throws where the blocks are no such state. */
+  restore(blocks: Iterable<Uint8Array>): void {
+    const codec = this.codec();
+    let first = true;
+    for (const bytes of blocks) {
+      if (first) {
+        const [loose, digest, exceptions, exception, counts, slots] = codec.decode(bytes) as [
+          Map<string, AnomalyCount>,
+          Digest,
+          number,
+          string | undefined,
+          Record<string, number>,
+          number,
+        ];
+        for (const [name, a] of loose) this.loose.set(name, a);
+        this.digest.merge(digest);
+        this.exceptions = exceptions;
+        this.firstException = exception;
+        Object.assign(this.parts.counts, counts);
+        this.open.length = slots;
+        first = false;
+      } else for (const [slot, o] of codec.decode(bytes) as [number, Open][]) this.open[slot] = o;
+    }
+  }
+  private codec(): StateCodec {
+    return new StateCodec([this, this.engine, this.parts, this.options, this.skip], { FlowEmit });
   }
 
   /** After the engine's last batch. Oddities without a flow are told here. */

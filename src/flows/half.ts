@@ -103,6 +103,14 @@ export class Half {
     this.view = this.owned.subarray(0, this.length);
     this.borrowed = false;
   }
+  /** After it was read back (src/flows/snapshot): the bytes are its own again, and what stands for nothing is shared. */
+  settle(): void {
+    this.owned = EMPTY;
+    this.borrowed = this.length > 0;
+    this.keep();
+    if (this.length === 0) this.view = EMPTY;
+    if (this.more.length === 0) this.more = NO_MARKS;
+  }
   clear(): void {
     this.length = 0;
     this.view = EMPTY;

@@ -1,7 +1,7 @@
 /** The import of one capture on one machine: survey, shards, finish. Where the shards run is the pool's business. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { DecodeOptions, RunOptions } from "../config.js";
+import { type DecodeOptions, type RunOptions, SEGMENT_ROWS } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
 import { FileIndex, MemoryIndex, type PacketIndex } from "../ingest/packet-index.js";
@@ -13,7 +13,7 @@ import { type Digest, DigestBuilder } from "../records/digest.js";
 import type { StoredRun } from "../sinks/merge.js";
 import { keptRun } from "../sinks/parts.js";
 import type { Sink } from "../sinks/sink.js";
-import { captureRuns, describeSetAside, shardCount, shardJobs } from "./plan.js";
+import { captureRuns, setAsideOf, shardCount, shardJobs } from "./plan.js";
 import type { Pool, SetAside, ShardOutcome } from "./pool.js";
 import { type Progress, type Summary, summarize } from "./summary.js";
 
@@ -76,13 +76,13 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
     const outcomes = await Promise.all(
       jobs.map((job, n) =>
         r.pool
-          ? pooled(r.pool, job, index as FileIndex, work, decided, (p) => progress(n, p))
+          ? pooled(r.pool, job, index as FileIndex, work, decided, run.segmentRows ?? SEGMENT_ROWS, (p) => progress(n, p))
           : inProcess(job, index, decided, (p) => progress(n, p)),
       ),
     );
     r.signal?.throwIfAborted();
     const captureId = await decided;
-    const setAside = outcomes.flatMap((o, shard) => ("reason" in o ? [describeSetAside(index, shard, jobs.length, o.reason)] : []));
+    const setAside = outcomes.flatMap((o, shard) => setAsideOf(o, index, shard, jobs.length));
     const accounting = accountingOf(
       s,
       setAside.reduce((a, x) => a + x.packets, 0),
@@ -114,7 +114,7 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
   }
 }
 
-type MemoryOutcome = { result: ShardResult; runs: StoredRun[] };
+type MemoryOutcome = { result: ShardResult; runs: StoredRun[]; setAside?: undefined };
 
 async function inProcess(
   job: ShardJob,
@@ -133,9 +133,10 @@ function pooled(
   index: FileIndex,
   work: string,
   captureId: Promise<string>,
+  segmentRows: number,
   progress: (packets: number) => void,
 ): Promise<ShardOutcome | SetAside> {
-  return pool.run({ job, indexPath: index.path, indexRows: index.rows, runDir: work }, captureId, progress);
+  return pool.run({ job, indexPath: index.path, indexRows: index.rows, runDir: work, segmentRows }, captureId, { progress });
 }
 
 /** Sorted runs to every sink; nothing is visible before all is written. */

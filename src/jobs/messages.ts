@@ -6,8 +6,18 @@ export interface ShardTask {
   /** The packet index: a file, and its rows. */
   indexPath: string;
   indexRows: number;
-  /** Folder for runs. */
+  /** Folder for runs and checkpoints. */
   runDir: string;
+  /** Rows of the index after which a checkpoint is written. */
+  segmentRows: number;
+  /** Where an earlier try came to. `only`: what lies behind it killed its process: nothing is taken of that. */
+  resume?: Reached & { only?: boolean };
+}
+/** The end of a segment: its checkpoint, and all runs of the shard until there. */
+export interface Reached {
+  checkpoint: string;
+  rows: number;
+  runs: RunFile[];
 }
 export type ToWorker =
   | { type: "shard"; id: number; task: ShardTask }
@@ -25,5 +35,6 @@ export interface RunFile {
 export type FromWorker =
   | { type: "ready" }
   | { type: "progress"; id: number; packets: number }
+  | { type: "segment"; id: number; reached: Reached }
   | { type: "done"; id: number; result: ShardResult; runs: RunFile[] }
   | { type: "failed"; id: number; code: string; message: string; remedy: string };

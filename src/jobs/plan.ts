@@ -11,6 +11,7 @@ import { envelope, type Observer } from "../records/envelope.js";
 import { TextNotes, wireText } from "../records/text.js";
 import type { StoredRun } from "../sinks/merge.js";
 import { keptRun, Parts } from "../sinks/parts.js";
+import type { SetAside, ShardOutcome } from "./pool.js";
 import type { SetAsideShard } from "./summary.js";
 
 /** Captures below this many packets get fewer shards: starting one costs more than it saves. */
@@ -45,11 +46,11 @@ export function observersOf(s: NativeSummary): (Observer | undefined)[] {
   });
 }
 
-/** What a shard that was given up would have decoded. */
-export function describeSetAside(index: PacketIndex, shard: number, shards: number, reason: string): SetAsideShard {
+/** What a shard that was given up (behind a row of the index) would have decoded. */
+function describeSetAside(index: PacketIndex, shard: number, shards: number, reason: string, fromRow = 0): SetAsideShard {
   const rows = Buffer.alloc(4096 * INDEX_BYTES);
   const out: SetAsideShard = { shard, packets: 0, first_offset: -1, last_offset: -1, reason };
-  for (let from = 0; from < index.rows; from += 4096) {
+  for (let from = fromRow; from < index.rows; from += 4096) {
     const n = index.read(from, 4096, rows);
     for (let i = 0; i < n; i++) {
       const at = i * INDEX_BYTES;
@@ -63,6 +64,17 @@ export function describeSetAside(index: PacketIndex, shard: number, shards: numb
     }
   }
   return out;
+}
+
+/** What an outcome gave up: nothing, the rest behind a checkpoint, or all. */
+export function setAsideOf(
+  o: SetAside | Pick<ShardOutcome, "setAside">,
+  index: PacketIndex,
+  shard: number,
+  shards: number,
+): SetAsideShard[] {
+  if ("reason" in o) return [describeSetAside(index, shard, shards, o.reason)];
+  return o.setAside ? [describeSetAside(index, shard, shards, o.setAside.reason, o.setAside.fromRow)] : [];
 }
 
 export function captureRuns(

@@ -1,17 +1,27 @@
 /** The process pool: hands shards to worker processes; one that dies is replaced and its shard done again, up to a limit of deaths. */
 import { type ChildProcess, fork } from "node:child_process";
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MAX_DEATHS } from "../config.js";
 import { type ErrorCode, ThreatflowError } from "../errors.js";
 import type { ShardResult } from "../pipeline.js";
-import type { FromWorker, RunFile, ShardTask, ToWorker } from "./messages.js";
+import type { FromWorker, Reached, RunFile, ShardTask, ToWorker } from "./messages.js";
 
 export interface ShardOutcome {
   result: ShardResult;
   runs: RunFile[];
+  /** Packets behind this row of the index were given up; what came before is in the result. */
+  setAside?: SetAside & { fromRow: number };
 }
+/** A shard that was given up. */
 export interface SetAside {
   reason: string;
+}
+export interface Watching {
+  progress?: (packets: number) => void;
+  signal?: AbortSignal;
+  /** A segment is done; its checkpoint stays where it is until somebody removes it. Without this the pool removes those it no longer needs. */
+  segment?: (r: Reached) => void;
 }
 
 /**
@@ -28,7 +38,9 @@ interface Pending {
   task: ShardTask;
   captureId: Promise<string>;
   deaths: number;
-  progress: ((packets: number) => void) | undefined;
+  /** Why what lies behind the last checkpoint was given up. */
+  lost: string | undefined;
+  watching: Watching;
   resolve(o: ShardOutcome | SetAside): void;
   reject(e: unknown): void;
 }
@@ -52,14 +64,10 @@ export class Pool {
     while (this.workers.length < Math.min(count, this.size)) this.spawn();
   }
 
-  run(
-    task: ShardTask,
-    captureId: Promise<string>,
-    progress?: (packets: number) => void,
-    signal?: AbortSignal,
-  ): Promise<ShardOutcome | SetAside> {
+  run(task: ShardTask, captureId: Promise<string>, watching: Watching = {}): Promise<ShardOutcome | SetAside> {
+    const { signal } = watching;
     return new Promise((resolve, reject) => {
-      const pending: Pending = { id: this.next++, task, captureId, deaths: 0, progress, resolve, reject };
+      const pending: Pending = { id: this.next++, task, captureId, deaths: 0, lost: undefined, watching, resolve, reject };
       this.queue.push(pending);
       signal?.addEventListener("abort", () => this.cancel(pending, signal.reason), { once: true });
       this.dispatch();
@@ -133,13 +141,28 @@ export class Pool {
   private heard(w: Worker, m: FromWorker): void {
     const p = w.busy;
     if (m.type === "ready" || !p || m.id !== p.id) return;
-    if (m.type === "progress") p.progress?.(m.packets);
+    if (m.type === "progress") p.watching.progress?.(m.packets);
+    else if (m.type === "segment") this.reached(p, m.reached);
     else {
       w.busy = undefined;
-      if (m.type === "done") p.resolve({ result: m.result, runs: m.runs });
+      if (m.type === "done")
+        p.resolve({
+          result: m.result,
+          runs: m.runs,
+          setAside: p.lost === undefined ? undefined : { reason: p.lost, fromRow: p.task.resume?.rows ?? 0 },
+        });
       else p.reject(new ThreatflowError(m.code as ErrorCode, m.message, m.remedy));
       this.dispatch();
     }
+  }
+
+  /** Whoever does the shard again goes on from here. */
+  private reached(p: Pending, r: Reached): void {
+    const before = p.task.resume;
+    p.task = { ...p.task, resume: r };
+    p.deaths = 0;
+    if (p.watching.segment) p.watching.segment(r);
+    else if (before) rmSync(before.checkpoint, { force: true });
   }
 
   private died(w: Worker, how: string): void {
@@ -152,8 +175,17 @@ export class Pool {
     }
     if (p) {
       p.deaths++;
-      if (p.deaths >= MAX_DEATHS) p.resolve({ reason: `its worker process died ${p.deaths} times (${how})` });
-      else this.queue.unshift(p);
+      const { resume } = p.task;
+      const reason = `its worker process died ${p.deaths} times (${how})`;
+      if (p.deaths < MAX_DEATHS) this.queue.unshift(p);
+      else if (!resume || resume.only) p.resolve({ reason: p.lost ?? reason });
+      else {
+        // What was reached is kept: the shard ends there.
+        p.lost = reason;
+        p.deaths = MAX_DEATHS - 1;
+        p.task = { ...p.task, resume: { ...resume, only: true } };
+        this.queue.unshift(p);
+      }
     }
     this.dispatch();
   }

@@ -15,14 +15,16 @@ import { type Surveyed, survey } from "../ingest/survey.js";
 import type { ShardResult } from "../pipeline.js";
 import { accountingOf, fileAnomalies } from "../records/capture-record.js";
 import { DigestBuilder } from "../records/digest.js";
-import { unpackQuota } from "../settings.js";
+import { checkpointRows, unpackQuota } from "../settings.js";
 import { type BulkOutcome, ElasticsearchSink } from "../sinks/elasticsearch.js";
 import { deleteRecords, prepareIndices, refresh } from "../sinks/indices.js";
 import type { Cluster } from "./cluster.js";
 import { optionsOf } from "./import-key.js";
-import { captureRuns, describeSetAside, shardCount, shardJobs } from "./plan.js";
+import { log } from "./log.js";
+import { captureRuns, setAsideOf, shardCount, shardJobs } from "./plan.js";
 import type { Pool } from "./pool.js";
 import { type CaptureJob, type FinishPayload, jobId, jobOptions, priorityOf, type ShardPayload } from "./queues.js";
+import { ShardSegments } from "./segments.js";
 import { type SetAsideShard, summarize } from "./summary.js";
 
 export interface JobContext {
@@ -164,28 +166,37 @@ export async function shardJob(j: ShardPayload, ctx: JobContext): Promise<void> 
   const decode: DecodeOptions = optionsOf(entry.key);
   const job = shardJobs(path, kept.shards, j.windowBytes, decode, surveyed)[j.shard];
   const runDir = mkdtempSync(join(ctx.tmp, "shard-"));
-  const progress = { done: 0, total: kept.rows, records: 0, waiting: undefined as string | undefined };
+  const progress = { done: 0, total: kept.rows, records: 0 };
   try {
+    const sink = sinkOf(ctx, entry, (waiting) => tell({ waiting }));
+    const tell = (more: Partial<JobProgress>): void => {
+      progress.records = sink.outcome.indexed + sink.outcome.present;
+      ctx.progress({ ...progress, ...more });
+    };
+    const stop = new AbortController();
+    const segments = new ShardSegments(cluster.store, j, sink, runDir, (error) => stop.abort(error));
+    await segments.find();
+    if (segments.resume) log.info({ capture: j.capture, shard: j.shard, rows: segments.resume.rows }, "goes on from its checkpoint");
     const done = await ctx.pool.run(
-      { job, indexPath, indexRows: kept.rows, runDir },
+      { job, indexPath, indexRows: kept.rows, runDir, segmentRows: checkpointRows(cluster.settings), resume: segments.resume },
       Promise.resolve(j.capture),
-      (packets) => ctx.progress({ ...progress, done: packets }),
-      ctx.signal,
+      {
+        progress: (packets) => {
+          progress.done = packets;
+          tell({});
+        },
+        signal: AbortSignal.any([ctx.signal, stop.signal]),
+        segment: (r) => segments.reached(r),
+      },
     );
-    const sink = sinkOf(ctx, entry, (waiting) => ctx.progress({ ...progress, done: kept.rows, waiting }));
-    let setAside: SetAsideShard | undefined;
-    if ("reason" in done) {
-      const index = new FileIndex(indexPath, "open", kept.rows);
-      setAside = describeSetAside(index, j.shard, kept.shards, done.reason);
-      index.close();
-    } else {
-      for (const [dataset, runs] of Map.groupBy(done.runs, (r) => r.dataset)) {
-        await sink.dataset(dataset, runs);
-        ctx.progress({ ...progress, done: kept.rows, records: sink.outcome.indexed + sink.outcome.present });
-      }
-    }
-    const value: KeptShard = { result: "result" in done ? done.result : undefined, setAside, outcome: sink.outcome };
+    await segments.finish("runs" in done ? done.runs : []);
+    tell({ done: kept.rows });
+    const index = new FileIndex(indexPath, "open", kept.rows);
+    const [setAside] = setAsideOf(done, index, j.shard, kept.shards);
+    index.close();
+    const value: KeptShard = { result: "result" in done ? done.result : undefined, setAside, outcome: segments.outcome };
     await writeKept(ctx, j.capture, `shard-${j.generation}-${j.shard}`, value);
+    await segments.drop();
   } finally {
     rmSync(runDir, { recursive: true, force: true });
   }

@@ -12,7 +12,7 @@ const send = (m: FromWorker): void => {
 const captureIds = new Map<number, (id: string) => void>();
 
 async function shard(id: number, task: ShardTask): Promise<void> {
-  const runs: RunFile[] = [];
+  let runs: RunFile[] = [...(task.resume?.runs ?? [])];
   const captureId = new Promise<string>((resolve) => captureIds.set(id, resolve));
   const index = new FileIndex(task.indexPath, "open", task.indexRows);
   try {
@@ -22,7 +22,7 @@ async function shard(id: number, task: ShardTask): Promise<void> {
       index,
       captureId,
       (run) => {
-        const base = join(task.runDir, `${run.dataset}.${job.shard}.${runs.length}`);
+        const base = join(task.runDir, `${run.dataset}.${job.shard}.${process.pid}.${runs.length}`);
         try {
           writeFileSync(`${base}.text`, run.text);
           writeFileSync(`${base}.keys`, run.keys);
@@ -35,6 +35,16 @@ async function shard(id: number, task: ShardTask): Promise<void> {
         crashForTests(job.shard, packets);
         send({ type: "progress", id, packets });
       },
+      {
+        rows: task.segmentRows,
+        path: (cut) => join(task.runDir, `checkpoint.${job.shard}.${cut.rows}`),
+        done: (cut, checkpoint) => send({ type: "segment", id, reached: { checkpoint, rows: cut.rows, runs } }),
+        resume: task.resume?.checkpoint,
+        only: task.resume?.only,
+        anew: () => {
+          runs = [];
+        },
+      },
     );
     send({ type: "done", id, result, runs });
   } finally {
@@ -43,10 +53,11 @@ async function shard(id: number, task: ShardTask): Promise<void> {
   }
 }
 
-/** THREATFLOW_TEST_CRASH=<shard>:<signal>: dies in the middle of that shard, as a decoder with a bug in native code would. */
-function crashForTests(shardNumber: number, _packets: number): void {
-  const [n, signal] = (process.env.THREATFLOW_TEST_CRASH ?? "").split(":");
-  if (n !== "" && Number(n) === shardNumber) process.kill(process.pid, (signal || "SIGKILL") as NodeJS.Signals);
+/** THREATFLOW_TEST_CRASH=<shard>:<signal>[:<rows>]: dies in that shard once so many rows are taken, as a decoder with a bug in native code would. */
+function crashForTests(shardNumber: number, rows: number): void {
+  const [n, signal, from] = (process.env.THREATFLOW_TEST_CRASH ?? "").split(":");
+  if (n !== "" && Number(n) === shardNumber && rows >= Number(from ?? 0))
+    process.kill(process.pid, (signal || "SIGKILL") as NodeJS.Signals);
 }
 
 process.on("message", (m: ToWorker) => {

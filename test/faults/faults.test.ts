@@ -1,9 +1,10 @@
 /**
- * Exactly once under faults: while a large capture is imported workers are killed, Redis and Elasticsearch are restarted, a proxy answers 429.
+ * Exactly once under faults: while a large capture is imported workers are killed, the disk of one is full, Redis and Elasticsearch are restarted, a
+ * proxy answers 429.
  * In the end the documents are those of one machine, none missing, none twice. It restarts servers, so it runs alone: `make faults`.
  */
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -65,6 +66,15 @@ function grumpyProxy(to: string): Promise<{ server: Server; url: string; refused
   );
 }
 
+/** A folder that is full after 2 MB; undefined where this machine does not let us. */
+function smallDisk(path: string): string | undefined {
+  mkdirSync(path);
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", path]).status !== 0) return undefined;
+  mounted.push(path);
+  return path;
+}
+const mounted: string[] = [];
+
 let c: TestCluster;
 let proxy: Awaited<ReturnType<typeof grumpyProxy>>;
 beforeAll(async () => {
@@ -76,16 +86,55 @@ beforeAll(async () => {
   c = await testCluster();
 });
 afterAll(async () => {
+  for (const path of mounted) spawnSync("umount", ["-l", path]);
   await c.close();
   proxy.server.closeAllConnections();
   proxy.server.close();
 });
 
+async function expectSameDocuments(here: string): Promise<void> {
+  for (const [dataset, lines] of linesIn(here)) {
+    const documents = await c.documents(dataset);
+    expect(documents.size).toBe(lines.length);
+    let different = 0;
+    for (const line of lines) {
+      const record = JSON.parse(line);
+      if (documents.get(record.event.id)?.line !== JSON.stringify(record)) different++;
+    }
+    expect([dataset, different]).toEqual([dataset, 0]);
+    expect(new Set([...documents.values()].map((d) => d.version)).size).toBe(1);
+  }
+}
+
+test("a shard whose worker is killed goes on from its last checkpoint, in another worker", async () => {
+  const here = join(c.dir, "before");
+  const capture = join(root, ".cache", "test", "faults-small.pcap");
+  if (!existsSync(capture)) sh(`.node/bin/node scripts/generate-capture.ts ${capture} 150`);
+  expect((await c.alone("analyze", capture, "--ndjson", here, "--quiet")).status).toBe(0);
+  const env = { THREATFLOW_CHECKPOINT_ROWS: "8000" };
+  const first = await c.worker(1, env);
+  const imported = c.run("analyze", capture, "--shards", "1", "--json", "--quiet");
+  const store = join(c.dir, "data", "store");
+  const kept = (): string | undefined =>
+    existsSync(store) ? readdirSync(store, { recursive: true, encoding: "utf8" }).find((n) => n.endsWith("-at")) : undefined;
+  while (!kept()) await sleep(20);
+  first.kill("SIGKILL");
+  await c.worker(1, env);
+  expect(JSON.parse((await imported).stdout)).toMatchObject({ status: "complete", set_aside: [], refused_documents: 0 });
+  await expectSameDocuments(here);
+  const resumed = readFileSync(join(c.dir, "workers.log"), "utf8").match(/"rows":(\d+),"msg":"goes on from its checkpoint"/);
+  expect(Number(resumed?.[1])).toBeGreaterThanOrEqual(8000);
+  expect(readdirSync(store, { recursive: true, encoding: "utf8" }).filter((n) => /-at$|-state-/.test(n))).toEqual([]);
+  expect((await c.run("delete", JSON.parse((await imported).stdout).capture.id)).status).toBe(0);
+}, 120000);
+
 test("the documents are those of one machine, whatever happens on the way", async () => {
   const here = join(c.dir, "here");
   expect((await c.alone("analyze", CAPTURE, "--ndjson", here, "--quiet")).status).toBe(0);
-  const env = { ELASTICSEARCH_URL: proxy.url };
+  const env = { ELASTICSEARCH_URL: proxy.url, THREATFLOW_CHECKPOINT_ROWS: "150000" };
   const workers: ChildProcess[] = [await c.worker(2, env), await c.worker(2, env)];
+  const cramped = smallDisk(join(c.dir, "cramped"));
+  const short = cramped === undefined ? undefined : await c.worker(1, { ...env, TMPDIR: cramped });
   let over = false;
   const imported = c.run("analyze", CAPTURE, "--shards", "12", "--json", "--quiet").finally(() => {
     over = true;
@@ -108,6 +157,11 @@ test("the documents are those of one machine, whatever happens on the way", asyn
       }
     }
   })();
+  const full = (async () => {
+    const told = (): boolean => readFileSync(join(c.dir, "workers.log"), "utf8").includes("DISK_FULL");
+    while (short && !over && !told()) await sleep(200);
+    short?.kill("SIGKILL");
+  })();
   await sleep(2500);
   const port = new URL(process.env.TEST_REDIS_URL as string).port;
   sh(`redis-cli -p ${port} shutdown nosave || true`);
@@ -122,21 +176,14 @@ test("the documents are those of one machine, whatever happens on the way", asyn
   sh(`bash scripts/servers/elasticsearch.sh start ${servers}/elasticsearch ${es}`);
   const r = await imported;
   await killer;
+  await full;
   expect(r.status).toBe(0);
   const summary = JSON.parse(r.stdout);
   expect(summary).toMatchObject({ status: "complete", refused_documents: 0, set_aside: [] });
   expect(kills).toBeGreaterThan(2);
   expect(proxy.refused()).toBeGreaterThan(0);
-  for (const [dataset, lines] of linesIn(here)) {
-    const documents = await c.documents(dataset);
-    expect(documents.size).toBe(lines.length);
-    let different = 0;
-    for (const line of lines) {
-      const record = JSON.parse(line);
-      if (documents.get(record.event.id)?.line !== JSON.stringify(record)) different++;
-    }
-    expect([dataset, different]).toEqual([dataset, 0]);
-    expect(new Set([...documents.values()].map((d) => d.version)).size).toBe(1);
-  }
+  await expectSameDocuments(here);
+  const log = readFileSync(join(c.dir, "workers.log"), "utf8");
+  if (cramped) expect(log).toMatch(/DISK_FULL/);
   expect(readFileSync(join(servers, "redis.log"), "utf8")).toMatch(/ready to accept/i);
 }, 600000);

@@ -13,5 +13,5 @@ export function fixtures(): string[] {
     .map((n) => join(FIXTURES, n));
 }
 
-export const goldenText = (d: Decoded): string =>
+export const goldenText = (d: Pick<Decoded, "text">): string =>
   textOf(inOrder([...d.text.values()].flatMap((t) => t.split("\n").filter(Boolean).map(entryOf))));

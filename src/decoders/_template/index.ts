@@ -80,4 +80,5 @@ export const template: Decoder = {
   },
   probe,
   open: (flow, emit, settings) => new Template(flow, emit, settings),
+  state: [Template],
 };

@@ -123,4 +123,5 @@ export const dns: Decoder = {
     return hinted && plausible(bytes.subarray(2)) ? { sure: "unsure", from: bytes[4] & 0x80 ? "server" : "client" } : NO;
   },
   open: (flow, emit) => new Dns(flow, emit),
+  state: [Dns, Transactions],
 };

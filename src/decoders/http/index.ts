@@ -380,4 +380,5 @@ export const http: Decoder = {
     return s.sure === "no" ? q : s;
   },
   open: (_flow, emit, settings) => new Http(emit, settings),
+  state: [Http, Direction, Exchange],
 };

@@ -134,4 +134,5 @@ export const icmp: Decoder = {
   anomalies: {},
   probe: () => ({ sure: "certain" }),
   open: (flow, emit) => new Icmp(flow, emit),
+  state: [Icmp],
 };

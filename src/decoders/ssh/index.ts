@@ -168,4 +168,5 @@ export const ssh: Decoder = {
   },
   probe: (bytes, view) => probe(bytes, view.clientPort, view.serverPort),
   open: (_flow, emit) => new Ssh(emit),
+  state: [Ssh, Direction],
 };

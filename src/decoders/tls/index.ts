@@ -306,4 +306,5 @@ export const tls: Decoder = {
   },
   probe,
   open: (_flow, emit) => new Tls(emit),
+  state: [Tls, Direction],
 };

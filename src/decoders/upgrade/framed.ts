@@ -1,18 +1,23 @@
 /** Protocols of framed messages that can turn to TLS: LDAP (RFC 4511 §4.14), MySQL, PostgreSQL, RDP (MS-RDPBCGR §5.4.5). */
 import { latin1 } from "../../records/text.js";
 import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
-import { type Follow, type Step, tlsBegins, Upgrade } from "./session.js";
+import { type Step, tlsBegins, Upgrade } from "./session.js";
 
 const be32 = (b: Uint8Array, at: number): number => ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
 
 /** Messages by their length; TLS can begin behind each. */
-const framed =
-  (length: (b: Uint8Array, side: Side) => Step): Follow =>
-  (side, b) => {
+class Framed extends Upgrade {
+  private readonly protocol: keyof typeof MESSAGES;
+  constructor(protocol: keyof typeof MESSAGES) {
+    super();
+    this.protocol = protocol;
+  }
+  protected follow(side: Side, b: Uint8Array): Step {
     const tls = tlsBegins(b);
     if (tls === undefined) return { more: 6 };
-    return tls ? { handover: 0 } : length(b, side);
-  };
+    return tls ? { handover: 0 } : MESSAGES[this.protocol](b, side);
+  }
+}
 
 /** A BER SEQUENCE (X.690 §8.1): tag, length, content. */
 function ber(b: Uint8Array): Step {
@@ -84,24 +89,23 @@ function rdpProbe(b: Uint8Array): Verdict {
   return { sure: "certain", from: b[5] === 0xe0 ? "client" : "server" };
 }
 
-const upgrade = (
-  name: string,
-  ports: readonly number[],
-  probe: (b: Uint8Array) => Verdict,
-  message: (b: Uint8Array, side: Side) => Step,
-): Decoder => ({
+/** The length of the message at the beginning of the bytes. */
+const MESSAGES = { ldap: ber, mysql: mysqlPacket, postgresql: postgresqlMessage, rdp: tpkt };
+
+const upgrade = (name: keyof typeof MESSAGES, ports: readonly number[], probe: (b: Uint8Array) => Verdict): Decoder => ({
   name,
   transports: ["tcp"],
   ports,
   datasets: [],
   anomalies: {},
   probe,
-  open: () => new Upgrade(framed(message)),
+  open: () => new Framed(name),
+  state: [Framed],
 });
 
 export const framedUpgrades: readonly Decoder[] = [
-  upgrade("ldap", [389, 3268], ldapProbe, ber),
-  upgrade("mysql", [3306], mysqlProbe, mysqlPacket),
-  upgrade("postgresql", [5432], postgresqlProbe, postgresqlMessage),
-  upgrade("rdp", [3389], rdpProbe, tpkt),
+  upgrade("ldap", [389, 3268], ldapProbe),
+  upgrade("mysql", [3306], mysqlProbe),
+  upgrade("postgresql", [5432], postgresqlProbe),
+  upgrade("rdp", [3389], rdpProbe),
 ];

@@ -12,7 +12,6 @@ const MAX_FOLLOWED = 64 * 1024;
  * the other protocol begins behind `after` bytes; `stop`: no upgrade will come.
  */
 export type Step = { length: number } | { more: number } | { handover: number } | "stop";
-export type Follow = (side: Side, b: Uint8Array) => Step;
 
 /** A TLS handshake record that begins with a hello (RFC 8446 §5.1); undefined: too short to tell. */
 export function tlsBegins(b: Uint8Array): boolean | undefined {
@@ -21,14 +20,11 @@ export function tlsBegins(b: Uint8Array): boolean | undefined {
   return b[1] === 3 && b[2] <= 4 && (b[5] === 1 || b[5] === 2);
 }
 
-export class Upgrade implements Session {
-  private readonly follow: Follow;
+export abstract class Upgrade implements Session {
   private readonly followed = [0, 0];
   /** Bytes of the message at hand that have not come yet. */
   private readonly rest = [0, 0];
-  constructor(follow: Follow) {
-    this.follow = follow;
-  }
+  protected abstract follow(side: Side, b: Uint8Array): Step;
   data(side: Side, b: Uint8Array): Progress {
     let at = Math.min(this.rest[side], b.length);
     this.rest[side] -= at;

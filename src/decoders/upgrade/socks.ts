@@ -1,6 +1,6 @@
 /** SOCKS 4, 4a and 5 (RFC 1928, 1929): behind the replies the connection is the proxied one. */
 import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
-import { type Follow, type Step, Upgrade } from "./session.js";
+import { type Step, Upgrade } from "./session.js";
 
 const NUL = 0;
 const USER_PASSWORD = 2;
@@ -21,10 +21,10 @@ function last(b: Uint8Array): Step {
   return b.length < whole || address === 0 ? { more: whole } : { handover: whole };
 }
 
-class Socks {
+class Socks extends Upgrade {
   private readonly greeted = [false, false];
 
-  follow(side: Side, b: Uint8Array): Step {
+  protected follow(side: Side, b: Uint8Array): Step {
     return side === 0 ? this.client(b) : this.server(b);
   }
   private client(b: Uint8Array): Step {
@@ -84,9 +84,6 @@ export const socks: Decoder = {
   datasets: [],
   anomalies: {},
   probe: (b, view) => probe(b, PORTS.includes(view.serverPort) || PORTS.includes(view.clientPort)),
-  open: () => {
-    const s = new Socks();
-    const follow: Follow = (side, b) => s.follow(side, b);
-    return new Upgrade(follow);
-  },
+  open: () => new Socks(),
+  state: [Socks],
 };

@@ -1,26 +1,31 @@
 /** Protocols of lines with a STARTTLS command: SMTP (RFC 3207), FTP (RFC 4217), IMAP and POP3 (RFC 2595); XMPP (RFC 6120 §5). */
 import { latin1 } from "../../records/text.js";
-import { type Decoder, NO, UNSURE, type Verdict } from "../contract.js";
-import { type Follow, tlsBegins, Upgrade } from "./session.js";
+import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
+import { type Step, tlsBegins, Upgrade } from "./session.js";
 
 const LF = 10;
 const GREATER = 62;
 /** A first line longer than this is none of these. */
 const MAX_FIRST = 512;
 
-/** Text up to each `end` byte; TLS can begin behind one. */
-function lines(end: number): Follow {
-  const inside = [false, false];
-  return (side, b) => {
-    if (!inside[side]) {
+/** Text up to each `mark` byte; TLS can begin behind one. */
+class Lines extends Upgrade {
+  private readonly inside = [false, false];
+  private readonly mark: number;
+  constructor(mark: number) {
+    super();
+    this.mark = mark;
+  }
+  protected follow(side: Side, b: Uint8Array): Step {
+    if (!this.inside[side]) {
       const tls = tlsBegins(b);
       if (tls === undefined) return { more: 6 };
       if (tls) return { handover: 0 };
     }
-    const stop = b.indexOf(end);
-    inside[side] = stop < 0;
+    const stop = b.indexOf(this.mark);
+    this.inside[side] = stop < 0;
     return { length: stop < 0 ? b.length : stop + 1 };
-  };
+  }
 }
 
 interface Talk {
@@ -81,5 +86,6 @@ export const textUpgrades: readonly Decoder[] = TALKS.map((t) => ({
   datasets: [],
   anomalies: {},
   probe: (b, view) => judge(t, b, t.ports.includes(view.serverPort) || t.ports.includes(view.clientPort)),
-  open: () => new Upgrade(lines(t.end ?? LF)),
+  open: () => new Lines(t.end ?? LF),
+  state: [Lines],
 }));

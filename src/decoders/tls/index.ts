@@ -202,6 +202,7 @@ class Tls implements Session {
     c.skip(4); // lengths of session id and challenge
     const list = c.sub(specs);
     this.clientSeen = true;
+    this.place(0, at(0), stream);
     if (c.bad) {
       this.note("tls-hello-malformed");
       return this.leave(0, "not-this-protocol");
@@ -211,7 +212,6 @@ class Tls implements Session {
       const spec = list.u24();
       if (spec <= 0xffff) ciphers.push(spec);
     }
-    this.place(0, at(0), stream);
     d.version = version;
     d.last = at(1 + size);
     this.note("tls-sslv2-hello");

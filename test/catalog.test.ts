@@ -96,6 +96,9 @@ describe.each(["sqlite", "elasticsearch"])("%s", (kind) => {
       { id: "c", document: { role: "c" } },
       { id: "b", document: { role: "changed" } },
     ]);
+    const created = await Promise.all([1, 2, 3].map((n) => shelf.create("schedule-run", "x/1", { n })));
+    expect(created.filter(Boolean)).toHaveLength(1);
+    expect(await shelf.get("schedule-run", "x/1")).toEqual({ n: created.indexOf(true) + 1 });
     expect(await shelf.remove("user", "a")).toBe(true);
     expect(await shelf.remove("user", "a")).toBe(false);
     expect(await shelf.get("token", "a")).toEqual({ name: "of another kind" });

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { nextDue, openSchedules } from "../dist/catalog/schedules.js";
+import { nextDue, schedulesOn } from "../dist/catalog/schedules.js";
+import { sqliteShelf } from "../dist/catalog/shelf.js";
 
 const threatflow = join(import.meta.dirname, "..", "bin", "threatflow");
 const permitted = process.getuid?.() === 0;
@@ -16,7 +17,8 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "threatflow-schedule-"));
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
-const run = (...args: string[]) => spawnSync(threatflow, ["schedule", ...args, "--data", dir], { encoding: "utf8" });
+const alone = { ...process.env, REDIS_URL: "", ELASTICSEARCH_URL: "" };
+const run = (...args: string[]) => spawnSync(threatflow, ["schedule", ...args, "--data", dir], { encoding: "utf8", env: alone });
 const listed = (): any[] =>
   run("list", "--json")
     .stdout.split("\n")
@@ -44,28 +46,30 @@ live(
   async () => {
     const id = run("add", "--every", "2s", "--duration", "1s", "-i", "lo", "--filter", "udp port 9").stdout.trim();
     const late = run("add", "--every", "10m", "--duration", "1s", "-i", "lo").stdout.trim();
-    const schedules = openSchedules(dir);
-    const s = schedules.find(late);
+    const shelf = sqliteShelf(dir);
+    const schedules = schedulesOn(shelf);
+    const s = await schedules.find(late);
     const added = new Date(Date.now() - 3600000 - 60000);
-    schedules.put({ ...s, added: added.toISOString(), next: new Date(added.getTime() + 600000).toISOString() });
-    const broken = schedules.add(
+    await schedules.put({ ...s, added: added.toISOString(), next: new Date(added.getTime() + 600000).toISOString() });
+    const broken = await schedules.add(
       { cron: undefined, every: 3600000, durationMs: 1000, capture: ["-i", "no-such-interface", "--duration", "1s"] },
       new Date(),
     );
-    schedules.close();
-    const child: ChildProcess = spawn(threatflow, ["schedule", "start", "--data", dir], { stdio: "ignore" });
+    // Two at once: each run is one of them's.
+    const children: ChildProcess[] = [0, 1].map(() =>
+      spawn(threatflow, ["schedule", "start", "--data", dir], { stdio: "ignore", env: alone }),
+    );
     const socket = createSocket("udp4");
     const chatter = setInterval(() => socket.send("tick", 9, "127.0.0.1"), 100);
     run("run", broken.id);
-    const watched = openSchedules(dir);
-    const finished = (): number => watched.runs(id, 100).filter((r) => r.state === "done").length;
-    for (let i = 0; i < 120 && finished() < 2; i++) await sleep(500);
-    expect(JSON.stringify(watched.runs(id, 100))).toMatch(/("done".*){2}/);
-    watched.close();
+    const finished = async (): Promise<number> => (await schedules.runs(id, 100)).filter((r) => r.state === "done").length;
+    for (let i = 0; i < 120 && (await finished()) < 2; i++) await sleep(500);
+    expect(JSON.stringify(await schedules.runs(id, 100))).toMatch(/("done".*){2}/);
+    shelf.close();
     run("pause", id);
     await sleep(300);
-    child.kill("SIGINT");
-    await new Promise((resolve) => child.on("close", resolve));
+    for (const child of children) child.kill("SIGINT");
+    await Promise.all(children.map((child) => new Promise((resolve) => child.on("close", resolve))));
     clearInterval(chatter); // not before: a run that had begun would find nothing to record
     socket.close();
     const all = listed();
@@ -80,7 +84,7 @@ live(
     expect(failing.runs[0]).toMatchObject({ state: "failed", what: expect.stringMatching(/there is no interface no-such-interface/) });
     const captures = spawnSync(threatflow, ["captures", "list", "--json", "--data", dir], {
       encoding: "utf8",
-      env: { ...process.env, REDIS_URL: "", ELASTICSEARCH_URL: "" },
+      env: alone,
     });
     expect(captures.stdout.split("\n").filter(Boolean).length).toBeGreaterThanOrEqual(2);
     expect(run("remove", id).status).toBe(0);

@@ -1,6 +1,7 @@
 /** What the server is made of: captures, records and imports, on this machine or in a cluster. Routes see it through a `View` (src/api/scope.ts). */
 import type { CaptureEntry, Catalog } from "../catalog/catalog.js";
 import type { Shelf } from "../catalog/shelf.js";
+import type { Scheduler, Timer } from "../jobs/scheduler.js";
 import type { Progress } from "../jobs/summary.js";
 import type { Search } from "../search/search.js";
 
@@ -12,6 +13,12 @@ export interface Added {
 export interface Backend {
   readonly catalog: Catalog;
   readonly shelf: Shelf;
+  /** Several machines share this catalogue. */
+  readonly shared: boolean;
+  /** What makes scheduled captures due. */
+  readonly timer: Timer;
+  /** Runs schedules on this machine. */
+  schedule(told: (text: string) => void): Promise<Scheduler>;
   readonly search: Search;
   /** Folder for short-lived files. */
   readonly workDir: string;

@@ -1,9 +1,12 @@
 /** The backend of a cluster: imports go to workers, records and catalogue are Elasticsearch's. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { schedulesOn } from "../catalog/schedules.js";
 import { elasticShelf } from "../catalog/shelf-elasticsearch.js";
 import { checkedInput } from "../ingest/checked-input.js";
 import { openCluster } from "../jobs/cluster.js";
 import { UNFINISHED } from "../jobs/embedded.js";
+import { redisTimer, startSpreadScheduler } from "../jobs/scheduler-spread.js";
 import { deleteCapture, enqueue, progressOf, submit } from "../jobs/submit.js";
 import { elasticSearch } from "../search/elasticsearch.js";
 import type { Settings } from "../settings.js";
@@ -16,9 +19,14 @@ const LOOK_MS = 700;
 
 export async function clusterBackend(s: Settings): Promise<Backend> {
   const c = await openCluster(s);
+  const shelf = await elasticShelf(c.elastic);
+  const timer = redisTimer(s);
   return {
     catalog: c.catalog,
-    shelf: await elasticShelf(c.elastic),
+    shelf,
+    shared: true,
+    timer,
+    schedule: (told) => startSpreadScheduler(s, schedulesOn(shelf), s.data as string, told),
     search: elasticSearch(c.elastic),
     workDir: join(s.data as string, ".tmp"),
     async add(name, input, key, force, cases) {
@@ -33,7 +41,10 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
       });
       return { entry, known: already };
     },
-    evidence: (entry) => c.store.fetch(entry.id, "capture"),
+    async evidence(entry) {
+      if (entry.path && existsSync(entry.path)) return entry.path; // a capture recorded on this machine
+      return c.store.fetch(entry.id, "capture");
+    },
     async remove(id) {
       await deleteCapture(c, id);
     },
@@ -67,6 +78,9 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
       const timer = setInterval(() => void look(), LOOK_MS);
       return () => clearInterval(timer);
     },
-    close: () => c.close(),
+    async close() {
+      await timer.close();
+      await c.close();
+    },
   };
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, wr
 import { join } from "node:path";
 import { alive } from "../alive.js";
 import { freshAgain, freshEntry } from "../catalog/catalog.js";
+import { schedulesOn } from "../catalog/schedules.js";
 import { sqliteShelf } from "../catalog/shelf.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
@@ -10,6 +11,7 @@ import { receive } from "../ingest/capture-store.js";
 import { checkedInput } from "../ingest/checked-input.js";
 import { EmbeddedImports, UNFINISHED } from "../jobs/embedded.js";
 import { difference } from "../jobs/import-key.js";
+import { localTimer, startScheduler } from "../jobs/scheduler.js";
 import { DATASETS } from "../records/fields.js";
 import { duckSearch } from "../search/duckdb.js";
 import { recordFile } from "../sinks/parquet.js";
@@ -31,9 +33,13 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
   const search = await duckSearch(dataDir);
   imports.wake(); // what an earlier server left
   const shelf = sqliteShelf(dataDir);
+  const schedules = schedulesOn(shelf);
   return {
     catalog,
     shelf,
+    shared: false,
+    timer: localTimer(schedules),
+    schedule: async (told) => startScheduler(schedules, dataDir, told),
     search,
     workDir: join(dataDir, ".tmp"),
     async add(name, input, key, force, cases) {

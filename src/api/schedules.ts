@@ -1,9 +1,12 @@
 /** Captures at fixed times on the server's machine: list, add, pause, run now, remove; the interfaces there are. For admins: they belong to no case. */
+
+import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
-import { openSchedules, type Schedules } from "../catalog/schedules.js";
+import { nextDue, type Schedule, schedulesOn } from "../catalog/schedules.js";
 import { ThreatflowError } from "../errors.js";
 import { readFilter } from "../ingest/filter.js";
 import { interfaces } from "../ingest/live/interfaces.js";
+import type { Backend } from "./backend.js";
 import { says } from "./openapi.js";
 
 const RUNS = 10;
@@ -32,14 +35,19 @@ const NEW = {
 };
 const admin = { role: "admin" } as const;
 
-export async function scheduleRoutes(app: FastifyInstance, dataDir: string): Promise<void> {
-  const schedules: Schedules = openSchedules(dataDir);
-  app.addHook("onClose", async () => schedules.close());
+export function scheduleRoutes(app: FastifyInstance, b: Backend): void {
+  const schedules = schedulesOn(b.shelf);
+  const { timer } = b;
+  const shown = async (s: Schedule) => ({
+    ...s,
+    next: b.shared ? nextDue(s, new Date(), new Date(s.added)).toISOString() : s.next,
+    runs: await schedules.runs(s.id, RUNS),
+  });
   app.get("/api/interfaces", says("the interfaces of the server's machine", { ...admin, quiet: true }), async () => ({
     interfaces: interfaces(),
   }));
   app.get("/api/schedules", says("captures at fixed times, and their last runs", { ...admin, quiet: true }), async () => ({
-    schedules: schedules.list().map((s) => ({ ...s, runs: schedules.runs(s.id, RUNS) })),
+    schedules: await Promise.all((await schedules.list()).map(shown)),
   }));
   app.post<{ Body: New }>(
     "/api/schedules",
@@ -50,8 +58,9 @@ export async function scheduleRoutes(app: FastifyInstance, dataDir: string): Pro
       if (n.filter?.trim().startsWith("@")) throw new ThreatflowError("USAGE", "a filter here is an expression or a program, no file");
       if (n.filter) readFilter(n.filter);
       const flag = (name: string, value: string | undefined): string[] => (value ? [name, value] : []);
-      const s = schedules.add(
+      const s = await schedules.add(
         {
+          host: b.shared ? hostname() : undefined,
           cron: n.cron,
           every: n.every_s === undefined ? undefined : n.every_s * 1000,
           durationMs: n.duration_s * 1000,
@@ -67,6 +76,7 @@ export async function scheduleRoutes(app: FastifyInstance, dataDir: string): Pro
         },
         new Date(),
       );
+      await timer.set(s);
       return reply.code(201).send(s);
     },
   );
@@ -77,21 +87,24 @@ export async function scheduleRoutes(app: FastifyInstance, dataDir: string): Pro
       ...says("pause, resume, or let it be due now", admin),
     },
     async (q) => {
-      const s = schedules.find(q.params.schedule);
-      const next = {
-        ...s,
-        ...(q.body.paused !== undefined && { paused: q.body.paused }),
-        ...(q.body.now && { next: new Date().toISOString() }),
-      };
-      schedules.put(next);
-      return next;
+      const s = await schedules.find(q.params.schedule);
+      const { paused, now } = q.body;
+      if (paused !== undefined) {
+        await schedules.put({ ...s, paused });
+        await (paused ? timer.clear(s) : timer.set(s));
+      }
+      const next = await schedules.find(s.id);
+      if (now) await timer.now(next);
+      return shown(await schedules.find(s.id));
     },
   );
   app.delete<{ Params: { schedule: string } }>(
     "/api/schedules/:schedule",
     says("forget a schedule; its captures stay", admin),
     async (q, reply) => {
-      schedules.remove(schedules.find(q.params.schedule).id);
+      const s = await schedules.find(q.params.schedule);
+      await timer.clear(s);
+      await schedules.remove(s.id);
       return reply.code(204).send();
     },
   );

@@ -52,7 +52,6 @@ const STATUS: Readonly<Record<string, number>> = {
 export interface ServerOptions {
   backend: Backend;
   /** Where this machine's schedules are. */
-  dataDir: string;
   /** Lets an admin in; once there is one, everybody needs it, a login or a token of his own. */
   token: string | undefined;
   /** It listens beyond this machine: nobody comes in without a login. */
@@ -127,7 +126,7 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   await recordRoutes(app);
   await flowRoutes(app);
   await searchRoutes(app, o.backend.shelf);
-  await scheduleRoutes(app, o.dataDir);
+  scheduleRoutes(app, o.backend);
   await uploadRoutes(app, o.backend.workDir, STATUS);
   app.get("/api/openapi.json", says("this description", { quiet: true }), async () => openApi(routes));
   return app;

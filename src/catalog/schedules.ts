@@ -1,19 +1,19 @@
-/** Captures that are to be recorded again and again, and what became of each run. In the data folder's catalogue. */
+/** Captures that are to be recorded again and again, and what became of each run: documents of the catalogue's shelf. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { CronExpressionParser } from "cron-parser";
 import { ThreatflowError } from "../errors.js";
+import type { Shelf } from "./shelf.js";
 
 export interface Schedule {
   id: string;
-  /** Five fields, in this machine's time zone; or `every`, ms. */
+  /** Five fields, in the time zone of the machine that records; or `every`, ms. */
   cron: string | undefined;
   every: number | undefined;
   /** Arguments of `threatflow capture`, --data left out. */
   capture: string[];
   durationMs: number;
+  /** The machine that has the interface, where several share the schedules. */
+  host?: string;
   paused: boolean;
   /** RFC 3339. */
   added: string;
@@ -27,18 +27,26 @@ export interface ScheduleRun {
   state: RunState;
   /** The capture's id, or why there is none. */
   what: string;
+  /** Who runs it: machine and process. */
+  by?: { host: string; pid: number };
 }
 export interface Schedules {
-  add(s: Pick<Schedule, "cron" | "every" | "capture" | "durationMs">, now: Date): Schedule;
-  list(): Schedule[];
-  find(id: string): Schedule;
-  put(s: Schedule): void;
-  remove(id: string): void;
+  /** Throws USAGE where it could never work. */
+  add(s: Pick<Schedule, "cron" | "every" | "capture" | "durationMs" | "host">, now: Date): Promise<Schedule>;
+  list(): Promise<Schedule[]>;
+  /** By id or a unique prefix. Throws NO_SUCH_JOB. */
+  find(id: string): Promise<Schedule>;
+  put(s: Schedule): Promise<void>;
+  remove(id: string): Promise<void>;
   /** The latest first. */
-  runs(schedule: string | undefined, most: number): ScheduleRun[];
-  record(r: ScheduleRun): void;
-  close(): void;
+  runs(schedule: string | undefined, most: number): Promise<ScheduleRun[]>;
+  record(r: ScheduleRun): Promise<void>;
+  /** Records a run that nobody has recorded yet; false: somebody has. */
+  claim(r: ScheduleRun): Promise<boolean>;
 }
+/** Runs that are looked through; older ones are forgotten when a schedule runs again. */
+const MOST_RUNS = 10000;
+const KEPT_RUNS = 500;
 
 /** First time after `after` that a schedule is due. Throws USAGE where the cron expression is none. */
 export function nextDue(s: Pick<Schedule, "cron" | "every">, after: Date, added: Date): Date {
@@ -59,23 +67,16 @@ export function nextDue(s: Pick<Schedule, "cron" | "every">, after: Date, added:
   }
 }
 
-export function openSchedules(dataDir: string): Schedules {
-  mkdirSync(dataDir, { recursive: true });
-  const db = new DatabaseSync(join(dataDir, "catalog.sqlite"));
-  db.exec("PRAGMA journal_mode=WAL; PRAGMA busy_timeout=10000");
-  db.exec("CREATE TABLE IF NOT EXISTS schedules (id TEXT PRIMARY KEY, schedule TEXT NOT NULL)");
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS schedule_runs (schedule TEXT NOT NULL, due TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (schedule, due))",
-  );
-  const put = (s: Schedule): void =>
-    void db.prepare("INSERT OR REPLACE INTO schedules (id, schedule) VALUES (?, ?)").run(s.id, JSON.stringify(s));
-  const all = (): Schedule[] =>
-    db
-      .prepare("SELECT schedule FROM schedules ORDER BY id")
-      .all()
-      .map((r) => JSON.parse((r as { schedule: string }).schedule) as Schedule);
+export function schedulesOn(shelf: Shelf): Schedules {
+  const all = async (): Promise<Schedule[]> => (await shelf.list<Schedule>("schedule", MOST_RUNS)).map((x) => x.document);
+  const key = (r: ScheduleRun): string => `${r.schedule}/${r.due}`;
+  const runsOf = async (schedule: string | undefined): Promise<ScheduleRun[]> =>
+    (await shelf.list<ScheduleRun>("schedule-run", MOST_RUNS, true))
+      .map((x) => x.document)
+      .filter((r) => schedule === undefined || r.schedule === schedule)
+      .sort((a, b) => (a.due < b.due ? 1 : -1));
   return {
-    add(given, now) {
+    async add(given, now) {
       if ((given.every !== undefined && given.every < 1000) || given.durationMs < 1)
         throw new ThreatflowError(
           "USAGE",
@@ -91,29 +92,26 @@ export function openSchedules(dataDir: string): Schedules {
           "make --duration shorter, or record without pause: threatflow capture --rotate",
         );
       const s: Schedule = { ...given, id: randomUUID().slice(0, 8), paused: false, added: now.toISOString(), next: next.toISOString() };
-      put(s);
+      await shelf.put("schedule", s.id, s);
       return s;
     },
     list: all,
-    find(id) {
-      const found = all().filter((s) => s.id.startsWith(id));
+    async find(id) {
+      const found = (await all()).filter((s) => s.id.startsWith(id));
       if (id && found.length === 1) return found[0];
       throw new ThreatflowError("NO_SUCH_JOB", `there is no schedule ${id}`, "`threatflow schedule list` shows them");
     },
-    put,
-    remove(id) {
-      db.prepare("DELETE FROM schedules WHERE id = ?").run(id);
-      db.prepare("DELETE FROM schedule_runs WHERE schedule = ?").run(id);
+    put: (s) => shelf.put("schedule", s.id, s),
+    async remove(id) {
+      await shelf.remove("schedule", id);
+      for (const r of await runsOf(id)) await shelf.remove("schedule-run", key(r));
     },
-    runs(schedule, most) {
-      const rows = schedule
-        ? db.prepare("SELECT run FROM schedule_runs WHERE schedule = ? ORDER BY due DESC LIMIT ?").all(schedule, most)
-        : db.prepare("SELECT run FROM schedule_runs ORDER BY due DESC LIMIT ?").all(most);
-      return rows.map((r) => JSON.parse((r as { run: string }).run) as ScheduleRun);
+    runs: async (schedule, most) => (await runsOf(schedule)).slice(0, most),
+    record: (r) => shelf.put("schedule-run", key(r), r),
+    async claim(r) {
+      if (!(await shelf.create("schedule-run", key(r), r))) return false;
+      for (const old of (await runsOf(r.schedule)).slice(KEPT_RUNS)) await shelf.remove("schedule-run", key(old));
+      return true;
     },
-    record(r) {
-      db.prepare("INSERT OR REPLACE INTO schedule_runs (schedule, due, run) VALUES (?, ?, ?)").run(r.schedule, r.due, JSON.stringify(r));
-    },
-    close: () => db.close(),
   };
 }

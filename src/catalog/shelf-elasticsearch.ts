@@ -1,4 +1,5 @@
 /** The shelf as an index: one document each, found by `<kind>:<id>`. */
+import { errors } from "@elastic/elasticsearch";
 import { asking, type Elastic, ensureIndex, notFound } from "../search/elastic.js";
 import type { Kind, Shelf } from "./shelf.js";
 
@@ -38,6 +39,16 @@ export async function elasticShelf(e: Elastic): Promise<Shelf> {
       }),
     put: (kind, id, document) =>
       ask(async () => void (await e.client.index({ index, id: key(kind, id), document: { kind, id, document } }))),
+    create: (kind, id, document) =>
+      ask(async () => {
+        try {
+          await e.client.index({ index, id: key(kind, id), document: { kind, id, document }, op_type: "create" });
+          return true;
+        } catch (error) {
+          if (error instanceof errors.ResponseError && error.statusCode === 409) return false;
+          throw error;
+        }
+      }),
     remove: (kind, id) =>
       ask(async () => {
         try {

@@ -1,12 +1,12 @@
 /**
- * What the catalogue holds besides captures, as small documents: users, tokens, sessions, the audit log. One interface, one conformance
+ * What the catalogue holds besides captures, as small documents: users, tokens, sessions, the audit log, schedules and their runs. One interface, one conformance
  * suite (test/catalog.test.ts), two implementations: a table beside the embedded catalogue, an index where work is spread (shelf-elasticsearch.ts).
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-export type Kind = "user" | "token" | "session" | "audit" | "search";
+export type Kind = "user" | "token" | "session" | "audit" | "search" | "schedule" | "schedule-run";
 export interface Shelved<T> {
   id: string;
   document: T;
@@ -16,6 +16,8 @@ export interface Shelf {
   /** The first ones by id, at most `most` of them; `descending`: the last ones, the last first. */
   list<T>(kind: Kind, most: number, descending?: boolean): Promise<Shelved<T>[]>;
   put(kind: Kind, id: string, document: object): Promise<void>;
+  /** False: there is one already, and it stays as it is. Of several that create at once one does. */
+  create(kind: Kind, id: string, document: object): Promise<boolean>;
   /** False: there was none. */
   remove(kind: Kind, id: string): Promise<boolean>;
   close(): void;
@@ -40,6 +42,8 @@ export function sqliteShelf(dataDir: string): Shelf {
     async put(kind, id, document) {
       db.prepare("INSERT OR REPLACE INTO shelf (kind, id, document) VALUES (?, ?, ?)").run(kind, id, JSON.stringify(document));
     },
+    create: async (kind, id, document) =>
+      db.prepare("INSERT OR IGNORE INTO shelf (kind, id, document) VALUES (?, ?, ?)").run(kind, id, JSON.stringify(document)).changes > 0,
     remove: async (kind, id) => db.prepare("DELETE FROM shelf WHERE kind = ? AND id = ?").run(kind, id).changes > 0,
     close: () => db.close(),
   };

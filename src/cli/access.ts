@@ -1,10 +1,8 @@
 /** `threatflow users`, `tokens`, `audit`: who may use the server, and who did what. */
 import type { Command } from "commander";
-import type { Shelf } from "../catalog/shelf.js";
 import { ThreatflowError } from "../errors.js";
-import { isDistributed } from "../settings.js";
 import { durationNs } from "./options.js";
-import { settings } from "./place.js";
+import { withShelf } from "./place.js";
 import { table } from "./text.js";
 
 interface Flags {
@@ -98,7 +96,7 @@ export function accessCommands(program: Command): void {
     .option(...data)
     .action(async (f: Flags) => {
       const { Audit } = await import("../access/audit.js");
-      const all = await withShelf(f, (s) => new Audit(s).last(Number(f.last) || 100));
+      const all = await withShelf(f.data, (s) => new Audit(s).last(Number(f.last) || 100));
       if (f.json) for (const e of all) process.stdout.write(`${JSON.stringify(e)}\n`);
       else
         process.stdout.write(
@@ -119,29 +117,9 @@ export function accessCommands(program: Command): void {
     });
 }
 
-async function withShelf<T>(f: Flags, work: (s: Shelf) => Promise<T>): Promise<T> {
-  const s = settings(f.data);
-  if (!isDistributed(s)) {
-    const { sqliteShelf } = await import("../catalog/shelf.js");
-    const shelf = sqliteShelf(s.data as string);
-    try {
-      return await work(shelf);
-    } finally {
-      shelf.close();
-    }
-  }
-  const { connectElastic } = await import("../search/elastic.js");
-  const { elasticShelf } = await import("../catalog/shelf-elasticsearch.js");
-  const elastic = await connectElastic(s);
-  try {
-    return await work(await elasticShelf(elastic));
-  } finally {
-    await elastic.client.close();
-  }
-}
 async function withAccess<T>(f: Flags, work: (a: import("../access/access.js").Access) => Promise<T>): Promise<T> {
   const { Access } = await import("../access/access.js");
-  return withShelf(f, (s) => work(new Access(s, undefined)));
+  return withShelf(f.data, (s) => work(new Access(s, undefined)));
 }
 
 /** Typed without being shown, or piped in. */

@@ -1,8 +1,6 @@
 /** `threatflow capture -i IF`: record, roll, analyse as it comes. `threatflow interfaces`. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { freshEntry } from "../catalog/catalog.js";
-import { sqliteCatalog } from "../catalog/sqlite.js";
 import { DEFAULT_DECODE } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import { hookSource } from "../hooks/hooks.js";
@@ -10,10 +8,9 @@ import { readFilter } from "../ingest/filter.js";
 import { interfaces } from "../ingest/live/interfaces.js";
 import { recoverSegments } from "../ingest/live/manifest.js";
 import type { Retention, Rotation } from "../ingest/live/segments.js";
-import { importKey } from "../jobs/import-key.js";
 import { type LiveStatus, record } from "../jobs/record.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
-import { parquetSink } from "../sinks/parquet.js";
+import { capturePlace } from "./capture-place.js";
 import { EXIT } from "./exit.js";
 import { durationNs, positive } from "./options.js";
 import { settings } from "./place.js";
@@ -94,7 +91,8 @@ async function capture(f: Flags): Promise<number> {
   if (form !== "pcap" && form !== "pcapng")
     throw new ThreatflowError("USAGE", `--format is pcap or pcapng, not ${JSON.stringify(f.format)}`);
   if (form === "pcap" && names.length > 1) throw new ThreatflowError("USAGE", "several interfaces need --format pcapng");
-  const dir = settings(f.data).data as string;
+  const s = settings(f.data);
+  const dir = s.data as string;
   const captures = join(dir, "captures");
   for (const cut of recoverSegments(captures))
     process.stderr.write(`threatflow: ${cut}: an earlier capture broke off; its last segment was closed behind the last whole packet\n`);
@@ -104,7 +102,7 @@ async function capture(f: Flags): Promise<number> {
   process.on("SIGINT", interrupted);
   process.on("SIGTERM", interrupted);
   const decode = { ...DEFAULT_DECODE, filter: undefined, ...(f.hooks !== undefined && { hooks: hookSource(f.hooks) }) };
-  const catalog = sqliteCatalog(dir);
+  const place = await capturePlace(s, (why) => process.stderr.write(`threatflow: ${why}\n`));
   try {
     const {
       summary,
@@ -127,7 +125,7 @@ async function capture(f: Flags): Promise<number> {
       durationMs: f.duration === undefined ? Infinity : Number(durationNs(f.duration) / 1000000n),
       captures,
       workDir: join(dir, ".tmp"),
-      sinks: () => [...(f.ndjson ? [ndjsonSink(f.ndjson)] : []), parquetSink(dir)],
+      sinks: () => [...(f.ndjson ? [ndjsonSink(f.ndjson)] : []), place.sink()],
       signal: abort.signal,
       follow: f.follow ? (lines) => process.stdout.write(lines) : undefined,
       status: f.quiet ? undefined : statusLine(),
@@ -137,10 +135,8 @@ async function capture(f: Flags): Promise<number> {
         ),
     });
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-    if (segments) {
-      const { id, name, bytes } = summary.capture;
-      await catalog.put({ ...freshEntry({ id, key: importKey(decode), name, bytes, path: segments }), status: "done", summary });
-    } else if (f.ndjson) await emptyNdjson(f.ndjson);
+    if (segments) await place.put(summary, decode, segments);
+    else if (f.ndjson) await emptyNdjson(f.ndjson);
     const shown = f.follow ? process.stderr : process.stdout;
     if (f.json) shown.write(`${JSON.stringify(summary)}\n`);
     else shown.write(report(summary, digest, f.data ? ` --data ${f.data}` : ""));
@@ -148,7 +144,7 @@ async function capture(f: Flags): Promise<number> {
   } finally {
     process.off("SIGINT", interrupted);
     process.off("SIGTERM", interrupted);
-    catalog.close();
+    await place.close();
   }
 }
 /** No packet came: files of an earlier capture in the same folder go. */

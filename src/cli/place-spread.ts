@@ -1,4 +1,5 @@
 /** Captures and records of a cluster. */
+import { existsSync } from "node:fs";
 import { elasticCatalog } from "../catalog/elasticsearch.js";
 import { type Cluster, openCluster, openStore } from "../jobs/cluster.js";
 import { deleteCapture } from "../jobs/submit.js";
@@ -14,7 +15,10 @@ export async function spread(s: Settings): Promise<Place> {
     settings: s,
     catalog: await elasticCatalog(elastic),
     search: async () => elasticSearch(elastic),
-    evidence: async (entry) => (await openStore(s)).fetch(entry.id, "capture"),
+    async evidence(entry) {
+      if (entry.path && existsSync(entry.path)) return entry.path; // a capture recorded on this machine
+      return (await openStore(s)).fetch(entry.id, "capture");
+    },
     remove: async (id) => withCluster(s, async (c) => (await deleteCapture(c, id)).name),
     close: () => elastic.client.close(),
   };

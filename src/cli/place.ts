@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { CaptureEntry, Catalog } from "../catalog/catalog.js";
+import { type Shelf, sqliteShelf } from "../catalog/shelf.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
 import { DATASETS } from "../records/fields.js";
@@ -36,6 +37,27 @@ export async function openPlace(data?: string): Promise<Place> {
   if (!isDistributed(s)) return here(s);
   const { spread } = await import("./place-spread.js"); // its clients take a tenth of a second to load
   return spread(s);
+}
+
+/** The catalogue's shelf of this place. */
+export async function withShelf<T>(data: string | undefined, work: (shelf: Shelf, s: Settings) => Promise<T>): Promise<T> {
+  const s = settings(data);
+  if (!isDistributed(s)) {
+    const shelf = sqliteShelf(s.data as string);
+    try {
+      return await work(shelf, s);
+    } finally {
+      shelf.close();
+    }
+  }
+  const { connectElastic } = await import("../search/elastic.js");
+  const { elasticShelf } = await import("../catalog/shelf-elasticsearch.js");
+  const elastic = await connectElastic(s);
+  try {
+    return await work(await elasticShelf(elastic), s);
+  } finally {
+    await elastic.client.close();
+  }
 }
 
 function here(s: Settings): Place {

@@ -1,6 +1,5 @@
 /** `threatflow serve`: the API and the page. */
 import type { Command } from "commander";
-import { openSchedules } from "../catalog/schedules.js";
 import { DEFAULT_SPOOL_QUOTA } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import { isDistributed, unpackQuota } from "../settings.js";
@@ -44,7 +43,7 @@ export function serveCommand(program: Command): void {
         );
       }
       const { createServer } = await import("../api/server.js");
-      const app = await createServer({ backend, dataDir: s.data as string, token, beyond });
+      const app = await createServer({ backend, token, beyond });
       try {
         await app.listen({ port, host: f.host });
       } catch (error) {
@@ -56,10 +55,7 @@ export function serveCommand(program: Command): void {
       }
       const at = app.server.address() as { port: number };
       process.stderr.write(`threatflow: http://${f.host.includes(":") ? `[${f.host}]` : f.host}:${at.port}/\n`);
-      const { Scheduler } = await import("../jobs/scheduler.js");
-      const scheduler = new Scheduler(openSchedules(s.data as string), s.data as string, (text) =>
-        process.stderr.write(`threatflow: ${text}\n`),
-      );
+      const scheduler = await backend.schedule((text) => process.stderr.write(`threatflow: ${text}\n`));
       await new Promise<void>((resolve) => {
         for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
       });

@@ -6,6 +6,7 @@
  * | survey | walks the capture once, writes index and survey         | CaptureJob     | the flow finish ← shard × N |
  * | shard  | decodes one shard, indexes its records                  | ShardPayload   | its result in the store     |
  * | finish | accounting, the capture's own records, what `--force` left over, status done | FinishPayload |         |
+ * | capture-HOST | records what a schedule says (scheduler-spread.ts) | the schedule | its capture in the catalogue |
  */
 import { FlowProducer, type JobsOptions, Queue } from "bullmq";
 import { Redis } from "ioredis";

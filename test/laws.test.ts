@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Pool } from "../dist/jobs/pool.js";
 import { validateLine } from "../dist/records/validator.js";
-import { decode, repeatedId } from "./support/decode.ts";
+import { decode, recordsOf, repeatedId } from "./support/decode.ts";
 import { fixtures, goldenText } from "./support/golden.ts";
 import { decodeInSegments } from "./support/segments.ts";
 
@@ -54,6 +54,20 @@ test.each([
   const cut = await decodeInSegments(path, { segments: 3, spoil });
   expect([cut.resumed, cut.anew]).toEqual([1, 1]);
   expect(goldenText(cut)).toBe(goldenText(await decode(path)));
+});
+
+test("what a summary shows of hosts and protocols is what the flow records say", async () => {
+  const d = await decode(fixtures().find((f) => f.includes("everything")) as string);
+  const protocols: Record<string, number> = {};
+  const bytes: Record<string, number> = {};
+  for (const f of recordsOf(d, "flow")) {
+    const p = f.network.protocol ?? f.network.transport;
+    protocols[p] = (protocols[p] ?? 0) + 1;
+    for (const ip of new Set([f.source.ip, f.destination.ip])) bytes[ip] = (bytes[ip] ?? 0) + f.network.bytes;
+  }
+  expect(d.digest.protocols).toEqual(protocols);
+  expect(Object.fromEntries(d.digest.talkers)).toEqual(bytes);
+  expect(d.digest.hosts).toBe(Object.keys(bytes).length);
 });
 
 test("worker processes give the same bytes as one process", async () => {

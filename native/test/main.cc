@@ -278,6 +278,110 @@ static void fragments() {
   check(note(told, Anomaly::ip_fragment_overlap) && note(told, Anomaly::ip_fragment_conflict), "an overlap that differs is said, and that it does");
 }
 
+// The rules themselves, for each way that a new piece can lie on an old one: begins before, with, behind it; ends before, with, behind it.
+static void policies() {
+  struct Rule {
+    Overlap policy;
+    const char *segment, *fragment;  // nine letters each: y where the newer one wins
+  };
+  for (const Rule& r : {Rule{Overlap::first, "nnnnnnnnn", "nnnnnnnnn"}, Rule{Overlap::last, "yyyyyyyyy", "yyyyyyyyy"},
+                        Rule{Overlap::bsd, "yyynnnnnn", "yyynnnnnn"}, Rule{Overlap::linux_, "yyynnynnn", "yyyyyynnn"},
+                        Rule{Overlap::windows, "nnynnnnnn", "nnynnnnnn"}}) {
+    for (uint32_t base : {1000u, 0xfffffff8u, 0x7ffffff8u}) {  // sequence numbers wrap
+      std::string segment, fragment;
+      for (uint32_t from : {8u, 10u, 12u})
+        for (uint32_t to : {18u, 20u, 22u}) {
+          segment += newer_segment_wins(r.policy, base + 10, base + 20, base + from, base + to) ? 'y' : 'n';
+          fragment += newer_fragment_wins(r.policy, 10, 20, from, to) ? 'y' : 'n';
+        }
+      check(segment == r.segment, "which of two segments wins");
+      check(fragment == r.fragment, "which of two fragments wins");
+    }
+  }
+}
+
+// What stands between the frame and the inner packet: where that begins, and what was entered on the way.
+static void tunnels() {
+  auto bytes = [](const std::string& text) {
+    std::vector<uint8_t> b;
+    for (size_t i = 0; i + 1 < text.size(); i += 2)
+      if (text[i] == ' ') i--;
+      else b.push_back(static_cast<uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16)));
+    return b;
+  };
+  auto ip4 = [&](const char* protocol, const std::string& payload) {  // 192.0.2.1 → 192.0.2.2
+    char length[5];
+    snprintf(length, sizeof length, "%04x", static_cast<unsigned>(20 + payload.size() / 2));
+    std::string head = std::string("4500") + length + "00000000" + "40" + protocol + "0000c0000201c0000202";
+    uint32_t sum = 0;
+    for (size_t i = 0; i < head.size(); i += 4) sum += static_cast<uint32_t>(std::stoi(head.substr(i, 4), nullptr, 16));
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    snprintf(length, sizeof length, "%04x", ~sum & 0xffff);
+    return head.replace(20, 4, length) + payload;
+  };
+  auto ip6 = [&](const char* next, const std::string& payload) {
+    char length[5];
+    snprintf(length, sizeof length, "%04x", static_cast<unsigned>(payload.size() / 2));
+    return std::string("60000000") + length + next + "40" + "20010db8000000000000000000000001" + "20010db8000000000000000000000002" + payload;
+  };
+  auto udp = [](const char* port, const std::string& payload) {
+    char length[5];
+    snprintf(length, sizeof length, "%04x", static_cast<unsigned>(8 + payload.size() / 2));
+    return std::string("c000") + port + length + "0000" + payload;
+  };
+  const std::string eth = "020000000002020000000001", inner = ip4("11", "1111222200080000"), inner6 = ip6("11", "1111222200080000");
+  struct Case {
+    const char* what;
+    std::string frame;
+    const char* tunnels;
+    int version;
+  };
+  const Case cases[] = {
+      {"plain", eth + "0800" + inner, "", 4},
+      {"a VLAN", eth + "81000064" + "0800" + inner, "", 4},
+      {"QinQ", eth + "88a80064" + "81000065" + "0800" + inner, "", 4},
+      {"MPLS, two labels", eth + "8847" + "00010040" + "00011140" + inner, "mpls", 4},
+      {"MPLS with IPv6", eth + "8847" + "00011140" + inner6, "mpls", 6},
+      {"MPLS with a control word and Ethernet", eth + "8847" + "00011140" + "00000000" + eth + "0800" + inner, "mpls", 4},
+      {"MPLS with Ethernet", eth + "8847" + "00011140" + "ff0000000002020000000001" + "0800" + inner, "mpls", 4},
+      {"PPPoE", eth + "8864" + "11000001" + "001e" + "0021" + inner, "pppoe", 4},
+      {"4 in 4", eth + "0800" + ip4("04", inner), "4in4", 4},
+      {"6 in 4", eth + "0800" + ip4("29", inner6), "6in4", 6},
+      {"4 in 6", eth + "86dd" + ip6("04", inner), "4in6", 4},
+      {"6 in 6", eth + "86dd" + ip6("29", inner6), "6in6", 6},
+      {"GRE", eth + "0800" + ip4("2f", "00000800" + inner), "gre", 4},
+      {"GRE with checksum, key and number", eth + "0800" + ip4("2f", "b0000800" + std::string("00000000") + "00000007" + "00000001" + inner), "gre", 4},
+      {"GRE with routing", eth + "0800" + ip4("2f", "40000800" + std::string("00000000") + "00020004" + "c0000201" + "00000000" + inner), "gre", 4},
+      {"GRE with Ethernet", eth + "0800" + ip4("2f", "00006558" + eth + "0800" + inner), "gre", 4},
+      {"ERSPAN II", eth + "0800" + ip4("2f", "100088be" + std::string("00000001") + "1001000100000001" + eth + "0800" + inner), "erspan", 4},
+      {"VXLAN", eth + "0800" + ip4("11", udp("12b5", "0800000000000700" + eth + "0800" + inner)), "vxlan", 4},
+      {"Geneve with an option", eth + "0800" + ip4("11", udp("17c1", "0200655800000700" + std::string("0101000100000000") + eth + "0800" + inner)), "geneve", 4},
+      {"GTP-U", eth + "0800" + ip4("11", udp("0868", "30ff001c00000001" + inner)), "gtp", 4},
+      {"GTP-U with a number", eth + "0800" + ip4("11", udp("0868", "32ff002000000001" + std::string("00010000") + inner)), "gtp", 4},
+      {"L2TP", eth + "0800" + ip4("11", udp("06a5", "000200010001" + std::string("0021") + inner)), "l2tp", 4},
+      {"L2TP with length, numbers and an offset", eth + "0800" + ip4("11", udp("06a5", "4a02" + std::string("0030") + "00010001" + "00010001" + "0002" + "ffff" + "0021" + inner)), "l2tp", 4},
+      {"Teredo", eth + "0800" + ip4("11", udp("0dd8", inner6)), "teredo", 6},
+      {"Teredo with an origin", eth + "0800" + ip4("11", udp("0dd8", "0000ffffffffffff" + inner6)), "teredo", 6},
+      {"extension headers", eth + "86dd" + ip6("00", "3c000104000000002b00010400000000" + std::string("1100040000000000") + "1111222200080000"), "", 6},
+  };
+  for (const Case& c : cases) {
+    std::vector<uint8_t> b = bytes(c.frame);
+    auto n = static_cast<uint32_t>(b.size());
+    Packet p;
+    dissect(1, b.data(), n, n, p);
+    std::string names;
+    for (int i = 0; i < p.tunnels; i++) names += (i ? "," : "") + std::string(tunnel_name(p.tunnel[i]));
+    bool whole = p.carries == Carries::ip && names == c.tunnels && p.version == c.version && p.protocol == 17 && p.payload_len == 8 &&
+                 p.payload_cap == 8 && p.payload && be32(p.payload) == 0x11112222 && p.oddities.count == 0;
+    if (!whole) printf("%s: %s, version %d, protocol %d, %u bytes, %d oddities\n", c.what, names.c_str(), p.version, p.protocol, p.payload_len, p.oddities.count);
+    check(whole, c.what);
+    // One byte fewer of the inner packet was captured: the same, cut.
+    Packet cut;
+    dissect(1, b.data(), n - 1, n, cut);
+    check(cut.carries == Carries::ip && cut.payload_cap == 7 && cut.payload_len == 8, "the same, cut by the snapshot length");
+  }
+}
+
 static void every_cut() {
   Maker m;
   m.handshake();
@@ -388,6 +492,8 @@ int main() {
   serial_lines();
   streams();
   fragments();
+  policies();
+  tunnels();
   every_cut();
   merging();
   printf("native: %d passed, %d failed\n", passed, failed);

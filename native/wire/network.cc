@@ -339,8 +339,10 @@ bool udp_tunnel(uint16_t source, uint16_t destination, Cursor& c, Packet& out, N
   if (port(1701)) {  // L2TPv2 data message (RFC 2661 §3.1)
     if (!c.has(6) || c.p[0] & 0x80 || (c.p[1] & 15) != 2) return false;
     uint32_t flags = c.p[0], size = 6 + (flags & 0x40 ? 2 : 0) + (flags & 0x08 ? 4 : 0);
-    if (!c.has(size)) return false;
-    if (flags & 0x02) size += 2u + (c.has(size) ? be16(c.p + size - 2) : 0);
+    if (flags & 0x02) {  // Offset Size, and as many bytes of padding
+      if (!c.has(size + 2)) return false;
+      size += 2u + be16(c.p + size);
+    }
     if (!c.has(size)) return false;
     c.take(size);
     Cursor look = c;

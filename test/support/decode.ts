@@ -9,10 +9,12 @@ import { openSource } from "../../dist/ingest/source.js";
 import { analyze } from "../../dist/jobs/analyze.js";
 import type { Pool } from "../../dist/jobs/pool.js";
 import type { Summary } from "../../dist/jobs/summary.js";
+import type { Digest } from "../../dist/records/digest.js";
 import { writeLines } from "../../dist/sinks/ndjson.js";
 
 export interface Decoded {
   summary: Summary;
+  digest: Digest;
   /** Lines of each dataset. */
   text: Map<string, string>;
 }
@@ -29,7 +31,7 @@ export async function decode(path: string, choice: DecodeChoice = {}): Promise<D
   const text = new Map<string, string>();
   const source = await openSource(path, { spoolDir: dir, quota: 1 << 30 });
   try {
-    const { summary } = await analyze({
+    const { summary, digest } = await analyze({
       source,
       decode: { ...DEFAULT_DECODE, ...choice.decode },
       filter: choice.filter,
@@ -48,7 +50,7 @@ export async function decode(path: string, choice: DecodeChoice = {}): Promise<D
       workDir: dir,
       pool: choice.pool,
     });
-    return { summary, text };
+    return { summary, digest, text };
   } finally {
     source.dispose();
     rmSync(dir, { recursive: true, force: true });

@@ -46,6 +46,11 @@ test("one byte short, and lengths that are not those of Ethernet and IPv4", () =
   });
   const long = run("0001 0800 08 04 0001 0200000000010000 c0000201 0000000000000000 c0000202");
   expect([said(long.record)?.sender, long.anomalies]).toEqual([{ mac: undefined, ip: "192.0.2.1" }, ["arp-addresses-unusual"]]);
+  const other = run("0001 0806 06 04 0001 020000000001 c0000201 000000000000 c0000202");
+  expect([said(other.record), other.anomalies]).toEqual([
+    { op_code: "request", sender: { mac: "02-00-00-00-00-01", ip: undefined }, target: undefined },
+    ["arp-addresses-unusual"],
+  ]);
   const six = run("0001 86dd 06 10 0001 020000000001 20010db8000000000000000000000001 020000000002 20010db8000000000000000000000002");
   expect([said(six.record)?.target, six.anomalies]).toEqual([{ mac: "02-00-00-00-00-02", ip: undefined }, ["arp-addresses-unusual"]]);
 });

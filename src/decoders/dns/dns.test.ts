@@ -56,3 +56,9 @@ test("found by content on any port, by a header that makes sense only there", ()
   expect(probe(HEADER.slice(2), 53)).toBe("no");
   expect(dns.probe(Buffer.from(HEADER + QUESTION, "hex"), { ...view, transport: "udp", serverPort: 137 }).sure).toBe("no");
 });
+test("4,096 questions wait for answers in one flow; one more, and the oldest is written without", () => {
+  const ask = (n: number): [0, string] => [0, n.toString(16).padStart(4, "0") + (HEADER + QUESTION).slice(4)];
+  const asked = (n: number) => run("udp", ...Array.from({ length: n }, (_, i) => ask(i)));
+  expect(asked(4096).anomalies).toEqual([]);
+  expect(asked(4097).anomalies).toEqual(["dns-waiting-limit"]);
+});

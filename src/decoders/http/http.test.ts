@@ -96,3 +96,24 @@ test("after a hole in the answers nothing is paired wrongly: requests and answer
   expect(pairs).not.toContainEqual(["/b", 404]);
   expect(pairs.filter(([path]) => path).map(([path]) => path)).toEqual(expect.arrayContaining(["/a", "/b", "/c"]));
 });
+test("an exchange ends with the last byte of the response, whichever packet brought that", () => {
+  const records: Emission[] = [];
+  const session = http.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
+  const from = (packet: number) => (offset: number) => ({ packet: packet + offset, seconds: 0, nanos: 0 });
+  const request = bytes(get("/"));
+  session.data(0, request, from(0), 0);
+  const response = bytes("HTTP/1.1 204 x\r\n\r\n");
+  session.data(1, response, from(1000), 0);
+  session.end();
+  expect([records[0].at.packet, records[0].until?.packet]).toEqual([0, 1000 + response.length - 1]);
+});
+test("a response of fewer than five bytes is looked at when its side has ended", () => {
+  const records: Emission[] = [];
+  const anomalies: string[] = [];
+  const session = http.open(view, { record: (e) => records.push(e), anomaly: (n) => anomalies.push(n) }, { credentials: false });
+  session.data(0, bytes(get("/")), () => at, 0);
+  expect(session.data(1, bytes("abc\n"), () => at, 0)).toEqual({ kind: "need", consumed: 0, need: 5 });
+  session.sideEnd?.(1, at);
+  expect(session.data(1, bytes("abc\n"), () => at, 0)).toEqual({ kind: "stop", reason: "not-this-protocol" });
+  expect(anomalies).toEqual(["http-status-line-invalid"]);
+});

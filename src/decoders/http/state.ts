@@ -59,11 +59,9 @@ export class Exchange {
     if (t && t.interim.length < MAX_INTERIM) t.interim.push(status);
   }
   response(part: Part): Transaction {
-    const k = this.detached ? -1 - this.responses : this.responses;
-    if (!this.detached) this.responses++;
     const t = this.detached
       ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false }
-      : this.at(k);
+      : this.at(this.responses++);
     t.response = part;
     return t;
   }

@@ -41,6 +41,7 @@ test.each([1, 4, Infinity])("both identifications and both NEWKEYS, in steps of 
 });
 test("a server may say lines before; a version 1 ends there; one NEWKEYS alone is no connection", () => {
   expect(JSON.stringify(told([[1, text("hello\r\nworld\n") + SERVER]]).body)).toContain("SSH-2.0-b c");
+  expect(JSON.stringify(told([[1, `0a${SERVER}`]]).body)).toContain("SSH-2.0-b c");
   expect(told([[1, text("SSH-1.5-x\n")]])).toMatchObject({ last: [undefined, { kind: "stop", reason: "finished" }] });
   expect(told([[1, text("SSH-1.99-x\n")]])).toMatchObject({ last: [undefined, { kind: "ok" }] });
   expect(

@@ -1,6 +1,7 @@
 /** Key exchange messages at their edges. */
 import { createHash } from "node:crypto";
-import { agreed, hostKey, kexinit } from "./parse.js";
+import { agreed, hostKey, type Kexinit, kexinit } from "./parse.js";
+import { body } from "./record.js";
 
 const string = (b: Buffer | string): Buffer => {
   const data = Buffer.from(b);
@@ -33,4 +34,42 @@ test("KEXINIT: ten lists, hashes of both directions, what does not fit is refuse
   expect(kexinit(payload.subarray(0, payload.length - 20))).toBeUndefined();
   expect(agreed(["a", "b", "c"], ["c", "b"])).toBe("b");
   expect(agreed(["a"], ["c"])).toBeUndefined();
+});
+test("what was agreed, each direction by itself: the client's first that the server has; AEAD ciphers need no MAC", () => {
+  const side = (n: number, gcm: string): Kexinit => ({
+    kex: [`only-${n}`, "kex"],
+    hostKey: ["ssh-ed25519"],
+    cipher: [[gcm], [`x-${n}`, "aes256-ctr"]],
+    mac: [["mac-a"], ["mac-b"]],
+    compression: [["none"], ["zlib"]],
+    firstFollows: false,
+    hassh: [`to-server-${n}`, `to-client-${n}`],
+  });
+  const gcm = "aes128-gcm@openssh.com";
+  expect(body({ versions: ["SSH-2.0-a", "SSH-2.0-b"], kex: [side(1, gcm), side(2, gcm)], hostKey: "key", established: true })).toEqual({
+    ssh: {
+      kex_algorithm: "kex",
+      host_key_algorithm: "ssh-ed25519",
+      established: true,
+      client: { version: "SSH-2.0-a", hassh: "to-server-1", cipher: gcm, mac: undefined, compression: "none" },
+      server: {
+        version: "SSH-2.0-b",
+        hassh: "to-client-2",
+        cipher: "aes256-ctr",
+        mac: "mac-b",
+        compression: "zlib",
+        host_key: { sha256: "key" },
+      },
+    },
+  });
+  const alone = body({ versions: ["SSH-2.0-a", undefined], kex: [side(1, gcm), undefined], hostKey: undefined, established: false });
+  expect(alone).toEqual({
+    ssh: {
+      kex_algorithm: undefined,
+      host_key_algorithm: undefined,
+      established: false,
+      client: { version: "SSH-2.0-a", hassh: "to-server-1", cipher: undefined, mac: undefined, compression: undefined },
+      server: undefined,
+    },
+  });
 });

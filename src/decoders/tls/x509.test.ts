@@ -127,7 +127,7 @@ test.each([
   ["2.16.840.1.101.3.4.3.17", "ML-DSA-44"],
   ["1.2.3.4.5", "1.2.3.4.5"],
 ])("a key of %s", (id, algorithm) => {
-  const c = read({ key: sequence(sequence(oid(id)), bits("aa")) });
+  const c = read({ key: sequence(sequence(oid(id), sequence(tlv(2, "0102"))), bits("aa")) });
   expect([c.keyAlgorithm, c.keySize]).toEqual([algorithm, undefined]);
 });
 test("sizes of RSA and DSA keys are those of their numbers", () => {

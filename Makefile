@@ -9,7 +9,7 @@ CORPUS ?= $(ROOT)/../shared/pcaps
 CAPTURE ?= .cache/bench/mixed.pcap
 SECONDS ?= 5
 
-.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench bench-cluster coverage mutants fuzz fixtures clean distclean
+.PHONY: all build setup native dist demo test test-long lint native-test jest faults corpus bench bench-cluster bench-search coverage mutants fuzz fixtures clean distclean
 all: build
 build: native dist
 
@@ -69,6 +69,8 @@ bench: build
 	@bash bench/bench.sh "$(CAPTURE)"
 bench-cluster: build .cache/system-test
 	@bash scripts/with-servers.sh $(NODE) bench/cluster.mjs "$(CAPTURE)" $(SMALL)
+bench-search: build .cache/system-test
+	@bash scripts/with-servers.sh $(NODE) bench/search.mjs "$(CAPTURE)" $(FLOWS)
 clean:
 	rm -rf build dist coverage
 distclean: clean

@@ -100,7 +100,7 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
         if (pattern.includes("{id}")) expect([method, path, r.status]).toEqual([method, path, 404]);
         if (pattern === "/api/records") expect(JSON.parse(text)).toEqual({ total: 0, records: [] });
         if (pattern === "/api/captures" && method === "get") expect(JSON.parse(text)).toEqual({ captures: [] });
-        if (/users|tokens|audit|schedules|interfaces/.test(pattern)) expect([path, r.status]).toEqual([path, 403]);
+        if (/users|tokens|audit|schedules|interfaces|live/.test(pattern)) expect([path, r.status]).toEqual([path, 403]);
         if (pattern === "/api/uploads/{name}" && method !== "options") expect([method, r.status]).toEqual([method, 404]);
       }
     expect(walked.length).toBeGreaterThan(25);

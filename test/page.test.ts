@@ -1,5 +1,6 @@
 /** The server and its page as an analyst meets them: in a real browser, on one machine and in a cluster. */
 import { type ChildProcess, spawnSync } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -151,6 +152,38 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.locator("article").waitFor({ state: "detached" });
     await page.close();
     expect(problems.filter((p) => !/status of 400/.test(p))).toEqual([]);
+  }, 90000);
+
+  test("live: start, watch, stop, and what was recorded", async () => {
+    const page = await open();
+    await page.goto(`${url}/#/schedules`);
+    await page.selectOption('select[aria-label="interface (live)"]', "lo");
+    await page.fill('input[aria-label="filter, e.g. not port 22 (live)"]', "udp port 9");
+    await page.getByRole("button", { name: "Start" }).click();
+    const card = page.locator("#live article");
+    await card.waitFor();
+    const socket = createSocket("udp4");
+    const chatter = setInterval(() => socket.send("tick", 9, "127.0.0.1"), 20);
+    if (process.getuid?.() === 0) {
+      await card.locator("p", { hasText: /[1-9][0-9]* packets, .*, [1-9][0-9]*\/s, 0 dropped, 1 segments/ }).waitFor({ timeout: 20000 });
+      await accessible(page);
+      if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "live.png") });
+      await page.getByRole("button", { name: "Stop" }).click();
+      await card.locator("span", { hasText: "done" }).waitFor({ timeout: 20000 });
+      await card.locator("a").click();
+      await page.locator("h1", { hasText: "lo" }).waitFor();
+    } else await card.locator("p", { hasText: /not permitted/ }).waitFor({ timeout: 20000 });
+    clearInterval(chatter);
+    socket.close();
+    await page.close();
+    for (const body of [{ interface: "lo; reboot" }, { interface: "lo", filter: "@/etc/passwd" }, { interface: "lo", rotate: "--hold" }]) {
+      const r = await fetch(`${url}/api/live`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      expect([body, r.status]).toEqual([body, 400]);
+    }
   }, 90000);
 
   test("schedules: add, run now, what came of it, pause, remove", async () => {

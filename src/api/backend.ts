@@ -20,6 +20,8 @@ export interface Backend {
   /** Runs schedules on this machine. */
   schedule(told: (text: string) => void): Promise<Scheduler>;
   readonly search: Search;
+  /** What this machine records lies here. */
+  readonly dataDir: string;
   /** Folder for short-lived files. */
   readonly workDir: string;
   /**

@@ -28,6 +28,7 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
     timer,
     schedule: (told) => startSpreadScheduler(s, schedulesOn(shelf), s.data as string, told),
     search: elasticSearch(c.elastic),
+    dataDir: s.data as string,
     workDir: join(s.data as string, ".tmp"),
     async add(name, input, key, force, cases) {
       const { entry, already } = await submit(c, {

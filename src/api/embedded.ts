@@ -41,6 +41,7 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
     timer: localTimer(schedules),
     schedule: async (told) => startScheduler(schedules, dataDir, told),
     search,
+    dataDir,
     workDir: join(dataDir, ".tmp"),
     async add(name, input, key, force, cases) {
       const hidden = join(dataDir, "captures", `.upload-${process.pid}-${Math.random().toString(36).slice(2)}`);

@@ -4,34 +4,18 @@ import { hostname } from "node:os";
 import type { FastifyInstance } from "fastify";
 import { nextDue, type Schedule, schedulesOn } from "../catalog/schedules.js";
 import { ThreatflowError } from "../errors.js";
-import { readFilter } from "../ingest/filter.js";
 import { interfaces } from "../ingest/live/interfaces.js";
 import type { Backend } from "./backend.js";
+import { captureArgs, RECORDING, type Recording } from "./capture-args.js";
 import { says } from "./openapi.js";
 
 const RUNS = 10;
-interface New {
-  cron?: string;
-  every_s?: number;
-  duration_s: number;
-  interface: string;
-  filter?: string;
-  keep?: string;
-  rotate?: string;
-}
+type New = Recording & { cron?: string; every_s?: number; duration_s: number };
 const NEW = {
   type: "object",
   required: ["duration_s", "interface"],
   additionalProperties: false,
-  properties: {
-    cron: { type: "string", maxLength: 200 },
-    every_s: { type: "number", minimum: 1 },
-    duration_s: { type: "number", exclusiveMinimum: 0 },
-    interface: { type: "string", pattern: "^[A-Za-z0-9_.:-]{1,32}$" },
-    filter: { type: "string", maxLength: 100000 },
-    keep: { type: "string", pattern: "^\\d+(\\.\\d+)?(ns|us|ms|s|m|h|d|[KMGT]i?B|f)$" },
-    rotate: { type: "string", pattern: "^\\d+(\\.\\d+)?(ns|us|ms|s|m|h|d|[KMGT]i?B|p)$" },
-  },
+  properties: { cron: { type: "string", maxLength: 200 }, every_s: { type: "number", minimum: 1 }, ...RECORDING },
 };
 const admin = { role: "admin" } as const;
 
@@ -55,24 +39,13 @@ export function scheduleRoutes(app: FastifyInstance, b: Backend): void {
     async (q, reply) => {
       const n = q.body;
       if ((n.cron === undefined) === (n.every_s === undefined)) throw new ThreatflowError("USAGE", "say when: cron or every_s");
-      if (n.filter?.trim().startsWith("@")) throw new ThreatflowError("USAGE", "a filter here is an expression or a program, no file");
-      if (n.filter) readFilter(n.filter);
-      const flag = (name: string, value: string | undefined): string[] => (value ? [name, value] : []);
       const s = await schedules.add(
         {
           host: b.shared ? hostname() : undefined,
           cron: n.cron,
           every: n.every_s === undefined ? undefined : n.every_s * 1000,
           durationMs: n.duration_s * 1000,
-          capture: [
-            "-i",
-            n.interface,
-            "--duration",
-            `${n.duration_s}s`,
-            ...flag("--filter", n.filter),
-            ...flag("--rotate", n.rotate),
-            ...flag("--keep", n.keep),
-          ],
+          capture: captureArgs(n),
         },
         new Date(),
       );

@@ -8,6 +8,7 @@ import type { Backend } from "./backend.js";
 import { captureRoutes } from "./captures.js";
 import { flowRoutes } from "./flows.js";
 import { guard } from "./guard.js";
+import { liveRoutes } from "./live.js";
 import { openApi, type Route, says } from "./openapi.js";
 import { recordRoutes } from "./records.js";
 import { scheduleRoutes } from "./schedules.js";
@@ -51,7 +52,6 @@ const STATUS: Readonly<Record<string, number>> = {
 
 export interface ServerOptions {
   backend: Backend;
-  /** Where this machine's schedules are. */
   /** Lets an admin in; once there is one, everybody needs it, a login or a token of his own. */
   token: string | undefined;
   /** It listens beyond this machine: nobody comes in without a login. */
@@ -127,6 +127,7 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   await flowRoutes(app);
   await searchRoutes(app, o.backend.shelf);
   scheduleRoutes(app, o.backend);
+  liveRoutes(app, o.backend.dataDir);
   await uploadRoutes(app, o.backend.workDir, STATUS);
   app.get("/api/openapi.json", says("this description", { quiet: true }), async () => openApi(routes));
   return app;

@@ -34,6 +34,7 @@ interface Flags {
   data?: string;
   ndjson?: string;
   json?: boolean;
+  status: string;
   quiet?: boolean;
 }
 const several = (v: string, all: string[] = []): string[] => [...all, ...v.split(",")];
@@ -58,6 +59,7 @@ export function captureCommand(program: Command, exit: (status: number) => void)
     .option("--data <dir>", "data folder")
     .option("--ndjson <dir>", "write <dir>/<dataset>.ndjson")
     .option("--json", "print the summary as one JSON object")
+    .option("--status <form>", "how it goes, on standard error: line, or json (an object a second)", "line")
     .option("--quiet", "no status line")
     .action(async (f: Flags) => exit(await capture(f)));
   program
@@ -84,6 +86,8 @@ export function captureCommand(program: Command, exit: (status: number) => void)
 }
 
 async function capture(f: Flags): Promise<number> {
+  if (f.status !== "line" && f.status !== "json")
+    throw new ThreatflowError("USAGE", `--status is line or json, not ${JSON.stringify(f.status)}`);
   const names = f.interface ?? [];
   if (names.length === 0)
     throw new ThreatflowError("USAGE", "name an interface with -i", `there are ${[...interfaces().map((i) => i.name), "any"].join(", ")}`);
@@ -128,7 +132,7 @@ async function capture(f: Flags): Promise<number> {
       sinks: () => [...(f.ndjson ? [ndjsonSink(f.ndjson)] : []), place.sink()],
       signal: abort.signal,
       follow: f.follow ? (lines) => process.stdout.write(lines) : undefined,
-      status: f.quiet ? undefined : statusLine(),
+      status: f.quiet ? undefined : f.status === "json" ? statusJson() : statusLine(),
       ready: (promiscuous) =>
         process.stderr.write(
           `capturing on ${names.map((n, i) => `${n}${f.promiscuous && n !== "any" ? (promiscuous[i] ? " (promiscuous)" : " (not promiscuous: the kernel refused)") : ""}`).join(", ")}\n`,
@@ -183,18 +187,26 @@ function limits(given: readonly string[] | undefined, flag: string): { ns?: bigi
 }
 const retention = (given: readonly string[] | undefined): Retention => limits(given, "--keep");
 
-/** A line that is written over on a terminal, one now and then elsewhere. */
-function statusLine(): (s: LiveStatus) => void {
+/** Calls back not more often than every so many ms, with the packets a second since the last time. */
+function seldom(ms: number, tell: (s: LiveStatus, rate: number) => void): (s: LiveStatus) => void {
   let last = 0;
   let before = { packets: 0, at: performance.now() };
   return (s) => {
     const now = performance.now();
-    const tty = process.stderr.isTTY;
-    if (now - last < (tty ? 900 : 10000)) return;
+    if (now - last < ms) return;
     last = now;
     const rate = ((s.packets - before.packets) / (now - before.at)) * 1000;
     before = { packets: s.packets, at: now };
-    const text = `${number(s.packets)} packets, ${size(s.bytes)}, ${number(Math.round(rate))}/s, ${number(s.dropped)} dropped, ${s.segments} segments, ${number(s.behind)} to decode${s.trouble ? `; ${s.trouble}` : ""}`;
-    process.stderr.write(tty ? `\r\x1b[K${text}` : `${text}\n`);
+    tell(s, Math.round(rate));
   };
+}
+const statusJson = (): ((s: LiveStatus) => void) =>
+  seldom(900, (s, rate) => void process.stderr.write(`${JSON.stringify({ status: { ...s, rate } })}\n`));
+/** A line that is written over on a terminal, one now and then elsewhere. */
+function statusLine(): (s: LiveStatus) => void {
+  const tty = process.stderr.isTTY;
+  return seldom(tty ? 900 : 10000, (s, rate) => {
+    const text = `${number(s.packets)} packets, ${size(s.bytes)}, ${number(rate)}/s, ${number(s.dropped)} dropped, ${s.segments} segments, ${number(s.behind)} to decode${s.trouble ? `; ${s.trouble}` : ""}`;
+    process.stderr.write(tty ? `\r\x1b[K${text}` : `${text}\n`);
+  });
 }

@@ -13,6 +13,7 @@ export async function openDuck(spill: string): Promise<{ connection: DuckDBConne
     temp_directory: spill,
   });
   const connection = await instance.connect();
+  await connection.run("SET parquet_metadata_cache = true"); // files never change under their name
   return {
     connection,
     close() {

@@ -31,6 +31,8 @@ function after([time, packet, id]: readonly unknown[]): string {
 }
 /** Records in one answer of the database. */
 const PAGE = 8000;
+/** Sets of files whose columns are remembered. */
+const MOST_DESCRIBED = 64;
 
 export async function duckSearch(dataDir: string): Promise<Search> {
   const spill = join(dataDir, ".tmp");
@@ -43,6 +45,7 @@ class DuckSearch implements Search {
   private readonly dataDir: string;
   private readonly connection: DuckDBConnection;
   readonly close: () => void;
+  private readonly described = new Map<string, ReadonlySet<string>>();
   constructor(dataDir: string, connection: DuckDBConnection, close: () => void) {
     this.dataDir = dataDir;
     this.connection = connection;
@@ -66,13 +69,23 @@ class DuckSearch implements Search {
     const parsed = parsedQuestion(q);
     const files = this.files(q);
     if (files.length === 0) {
-      whereOf(parsed, new Set()); // a wrong question is wrong even where there is nothing to ask
+      whereOf(parsed, { names: new Set() }); // a wrong question is wrong even where there is nothing to ask
       return undefined;
     }
     const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
-    const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
-    const columns = new Set(reader.getRows().map((r) => String(r[0])));
-    return { sql: `FROM ${from} WHERE ${whereOf(parsed, columns)}`, columns };
+    const columns = await this.columns(from);
+    return { sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, columns };
+  }
+  /** Files never change: what they hold is asked once. */
+  private async columns(from: string): Promise<ReadonlySet<string>> {
+    let names = this.described.get(from);
+    if (!names) {
+      const reader = await this.connection.runAndReadAll(`DESCRIBE SELECT * FROM ${from}`);
+      names = new Set(reader.getRows().map((r) => String(r[0])));
+      if (this.described.size >= MOST_DESCRIBED) this.described.clear();
+      this.described.set(from, names);
+    }
+    return names;
   }
 
   async count(q: Question): Promise<number> {
@@ -90,6 +103,10 @@ class DuckSearch implements Search {
     const by = q.sort && sortable(q.sort.field);
     const source = await this.source(q);
     if (!source) return;
+    if (by?.name === "@timestamp" && q.limit <= PAGE) {
+      yield* this.ends(source.sql, q);
+      return;
+    }
     if (by && source.columns.has(by.name)) {
       yield* this.sorted(source.sql, `${orderColumn(by)} ${q.sort?.descending ? "DESC" : "ASC"} NULLS LAST, ${ORDER}`, q);
       return;
@@ -98,18 +115,47 @@ class DuckSearch implements Search {
     let skip = q.from ?? 0;
     for (let left = q.limit; left > 0; ) {
       const size = Math.min(PAGE, left);
-      // First where the page ends, from the keys alone; then its records: a sort that carries them all does not fit into memory.
+      // First where the page ends, from the keys alone; then its records: a sort that carries them all does not fit into memory. And before
+      // that the time, which is one narrow column: row groups that are later are not looked at again.
+      const time = await this.timeAt(`${source.sql}${behind}`, skip + size - 1, "ASC");
+      const near = time === undefined ? "" : ` AND "@timestamp" <= ${time}`;
       const [bound] = (
-        await this.connection.runAndReadAll(`SELECT ${KEY} ${source.sql}${behind} ORDER BY ${ORDER} LIMIT 1 OFFSET ${skip + size - 1}`)
+        await this.connection.runAndReadAll(
+          `SELECT ${KEY} ${source.sql}${behind}${near} ORDER BY ${ORDER} LIMIT 1 OFFSET ${skip + size - 1}`,
+        )
       ).getRowsJS();
       const until = bound ? ` AND NOT (${after(bound)})` : "";
-      const reader = await this.connection.runAndReadAll(`SELECT _record ${source.sql}${behind}${until} ORDER BY ${ORDER} OFFSET ${skip}`);
+      const reader = await this.connection.runAndReadAll(
+        `SELECT _record ${source.sql}${behind}${near}${until} ORDER BY ${ORDER} OFFSET ${skip}`,
+      );
       for (const r of reader.getRowsJS()) yield String(r[0]);
       if (!bound) return;
       left -= size;
       skip = 0;
       behind = ` AND (${after(bound)})`;
     }
+  }
+
+  /** The time of the record at a place in order of time, as SQL; undefined: there are fewer. */
+  private async timeAt(source: string, place: number, direction: "ASC" | "DESC"): Promise<string | undefined> {
+    const [row] = (
+      await this.connection.runAndReadAll(
+        `SELECT epoch_ns("@timestamp") FROM (SELECT "@timestamp" ${source} ORDER BY "@timestamp" ${direction} LIMIT 1 OFFSET ${place})`,
+      )
+    ).getRowsJS();
+    return row && `make_timestamp_ns(${row[0]})`;
+  }
+
+  /** The first or last records by time: only what is not beyond the last of them is looked at whole. */
+  private async *ends(source: string, q: Question): AsyncGenerator<string> {
+    const from = q.from ?? 0;
+    const direction = q.sort?.descending ? "DESC" : "ASC";
+    const time = q.limit > 0 ? await this.timeAt(source, from + q.limit - 1, direction) : undefined;
+    const near = time === undefined ? "" : ` AND "@timestamp" ${q.sort?.descending ? ">=" : "<="} ${time}`;
+    const reader = await this.connection.runAndReadAll(
+      `SELECT _record ${source}${near} ORDER BY "@timestamp" ${direction} NULLS LAST, ${ORDER} LIMIT ${q.limit} OFFSET ${from}`,
+    );
+    for (const r of reader.getRowsJS()) yield String(r[0]);
   }
 
   /** By a field of choice: the keys are sorted as a whole, records are read page by page. */

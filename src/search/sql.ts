@@ -50,7 +50,7 @@ function timeRange(f: Field, value: string, at: string): [string, string] {
   return [`(${start})::${type}`, `(${start} + INTERVAL 1 ${unit})::${type}`];
 }
 
-function leafTest(t: Target, value: string, quoted: boolean, columns: ReadonlySet<string>): string {
+function leafTest(t: Target, value: string, quoted: boolean, columns: Columns): string {
   const { field } = t;
   if (t.key !== undefined) {
     const path = quoteText(`$."${t.key.replace(/["\\]/g, "")}"`);
@@ -82,11 +82,17 @@ function leafTest(t: Target, value: string, quoted: boolean, columns: ReadonlySe
   if (!field.list) return known(field.name, columns, valueTest(field, name, value, quoted, field.name));
   return known(field.name, columns, `len(list_filter(${name}, x -> ${valueTest(field, "x", value, quoted, field.name)})) > 0`);
 }
+/** What a question is asked of: the columns that the files at hand have. */
+export interface Columns {
+  readonly names: ReadonlySet<string>;
+  /** Under a `not` an absent field must be false, not NULL. Elsewhere they are the same, and a bare comparison lets whole row groups be passed over. */
+  readonly negated?: boolean;
+}
 /** A column that no file at hand has: the field is absent everywhere. */
-const known = (name: string, columns: ReadonlySet<string>, test: string): string =>
-  columns.has(name) ? `coalesce(${test}, false)` : "false";
+const known = (name: string, columns: Columns, test: string): string =>
+  !columns.names.has(name) ? "false" : columns.negated ? `coalesce(${test}, false)` : test;
 
-export function whereOf(q: Query, columns: ReadonlySet<string>): string {
+export function whereOf(q: Query, columns: Columns): string {
   switch (q.kind) {
     case "all":
       return "true";
@@ -94,15 +100,15 @@ export function whereOf(q: Query, columns: ReadonlySet<string>): string {
     case "or":
       return `(${q.parts.map((p) => whereOf(p, columns)).join(q.kind === "and" ? " AND " : " OR ")})`;
     case "not":
-      return `(NOT ${whereOf(q.part, columns)})`;
+      return `(NOT ${whereOf(q.part, { ...columns, negated: true })})`;
     case "exists": {
-      const group = (FIELDS as readonly Field[]).filter((f) => f.name.startsWith(`${q.field}.`) && columns.has(f.name));
+      const group = (FIELDS as readonly Field[]).filter((f) => f.name.startsWith(`${q.field}.`) && columns.names.has(f.name));
       if (!fieldOf(q.field) && group.length) return `(${group.map((f) => `${quoteName(f.name)} IS NOT NULL`).join(" OR ")})`;
       const t = target(q.field);
       if (t.key !== undefined)
         return known(t.field.name, columns, `json_exists(${quoteName(t.field.name)}, ${quoteText(`$."${t.key.replace(/["\\]/g, "")}"`)})`);
       const name = t.member ?? t.field.name;
-      return columns.has(name) ? `(${quoteName(name)} IS NOT NULL)` : "false";
+      return columns.names.has(name) ? `(${quoteName(name)} IS NOT NULL)` : "false";
     }
     case "is": {
       if (q.field !== undefined) return leafTest(target(q.field), q.value, q.quoted, columns);
@@ -114,7 +120,7 @@ export function whereOf(q: Query, columns: ReadonlySet<string>): string {
   }
 }
 
-function rangeTest(q: Extract<Query, { kind: "range" }>, columns: ReadonlySet<string>): string {
+function rangeTest(q: Extract<Query, { kind: "range" }>, columns: Columns): string {
   const { field, key, member } = target(q.field);
   if (key !== undefined || member) throw bad(q.field, `${q.field} takes no range`);
   let value: string;

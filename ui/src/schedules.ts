@@ -1,6 +1,7 @@
-/** Captures at fixed times on the server's machine, and how their runs ended. */
+/** Captures on the server's machine: live ones, and those at fixed times with how their runs ended. */
 import { get, send } from "./api.js";
 import { h, note, time } from "./dom.js";
+import { live } from "./live.js";
 
 interface Run {
   due: string;
@@ -69,16 +70,17 @@ export async function schedules(page: HTMLElement, alive: AbortSignal): Promise<
         ),
     );
   };
-  page.replaceChildren(h("h1", {}, "Schedules"), await form(act), list);
+  const { interfaces } = await get<{ interfaces: { name: string }[] }>("/api/interfaces");
+  const names = [...interfaces.map((i) => i.name), "any"];
+  page.replaceChildren(h("h1", {}, "Live"), await live(names, alive), h("h1", {}, "Schedules"), form(names, act), list);
   await show();
   const timer = setInterval(() => void show().catch(() => undefined), REFRESH_MS);
   alive.addEventListener("abort", () => clearInterval(timer));
 }
 
-async function form(act: (method: string, path: string, body: object) => Promise<void>): Promise<HTMLElement> {
-  const { interfaces } = await get<{ interfaces: { name: string }[] }>("/api/interfaces");
+function form(names: readonly string[], act: (method: string, path: string, body: object) => Promise<void>): HTMLElement {
   const input = (label: string, more: Record<string, string | boolean> = {}): HTMLInputElement => h("input", { "aria-label": label, placeholder: label, ...more });
-  const iface = h("select", { "aria-label": "interface" }, ...[...interfaces.map((i) => i.name), "any"].map((n) => h("option", {}, n)));
+  const iface = h("select", { "aria-label": "interface" }, ...names.map((n) => h("option", {}, n)));
   const cron = input("cron, e.g. 0 2 * * *");
   const every = input("or every so many seconds", { type: "number", min: "1" });
   const duration = input("seconds to record", { type: "number", min: "1", required: true });

@@ -138,6 +138,9 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(spawnSync("tshark", ["-r", saved, "-Y", "http.request.method == POST"], { encoding: "utf8" }).stdout).toMatch(/POST \/post/);
     await page.goto(`${url}/#/topology`);
     await page.locator("#map").waitFor();
+    // Hosts are drawn where one looks.
+    const drawn = `(() => { const c = document.getElementById("map"); return c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((x) => x > 0); })()`;
+    await page.waitForFunction(drawn);
     expect(await page.locator("#node").textContent()).toMatch(/4 hosts, 3 links/);
     await page.fill('input[aria-label="find an address"]', "198.51.100.2");
     expect(await page.locator("#node").textContent()).toMatch(/198\.51\.100\.2: .*its records/);

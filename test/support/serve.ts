@@ -1,6 +1,6 @@
 /** `threatflow serve` as a process of its own, and what tests ask of it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { threatflow } from "./cluster.js";
+import { threatflow } from "./cluster.ts";
 
 export type Env = Record<string, string | undefined>;
 export async function serve(dir: string, env: Env, ...flags: string[]): Promise<{ url: string; child: ChildProcess }> {

@@ -7,6 +7,7 @@ interface Node_ {
   id: string;
   bytes: number;
   hosts: number;
+  links: number;
   x: number;
   y: number;
   vx: number;
@@ -21,6 +22,22 @@ interface Edge {
 /** More hosts than this are drawn as their subnets first. */
 const MANY = 300;
 const HEIGHT = 640;
+/** The grid of the repulsion: a cell's side, how many cells away it reaches, how many of the own cell push, and how much. */
+const CELL = 80;
+const REACH = 1;
+const NEAREST = 8;
+const PUSH = 26;
+/** Links that pull a host with their whole strength; more share it. And how far a host goes in one step. */
+const PULLED = 12;
+const FASTEST = 40;
+const STEPS = 300;
+/** More hosts than this take a step every second frame. */
+const MANY_STEPS = 2000;
+/** While something moves so many links are drawn, the heaviest; and how soon all are again, ms. */
+const QUICK_LINKS = 1000;
+const REST_MS = 150;
+/** Of a link's line: in steps, so that those of one width are drawn at once. */
+const widthOf = (e: Edge): number => Math.round((0.6 + Math.log10(1 + e.bytes) / 3) * 4) / 4;
 const subnet = (ip: string): string => (ip.includes(":") ? `${ip.split(":").slice(0, 3).join(":")}::/48` : `${ip.split(".").slice(0, 3).join(".")}.0/24`);
 
 export async function topology(page: HTMLElement, p: URLSearchParams, alive: AbortSignal): Promise<void> {
@@ -33,13 +50,14 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   const nodes = new Map<string, Node_>();
   for (const [i, x] of t.hosts.entries()) {
     const id = macs ? x.mac : of(x.ip);
-    const n = nodes.get(id) ?? { id, bytes: 0, hosts: 0, x: Math.cos(i * 2.4) * Math.sqrt(i + 1) * 22, y: Math.sin(i * 2.4) * Math.sqrt(i + 1) * 22, vx: 0, vy: 0, r: 0 };
+    const n = nodes.get(id) ?? { id, bytes: 0, hosts: 0, links: 0, x: Math.cos(i * 2.4) * Math.sqrt(i + 1) * 22, y: Math.sin(i * 2.4) * Math.sqrt(i + 1) * 22, vx: 0, vy: 0, r: 0 };
     n.bytes += x.bytes;
     n.hosts++;
     nodes.set(id, n);
   }
   const all = [...nodes.values()];
-  for (const n of all) n.r = 4 + Math.min(18, Math.log2(1 + n.bytes / 1024));
+  const shrink = all.length > 1000 ? 0.5 : 1;
+  for (const n of all) n.r = shrink * (4 + Math.min(18, Math.log2(1 + n.bytes / 1024)));
   const links = new Map<string, Edge>();
   for (const l of t.links) {
     const [a, b] = [nodes.get(of(l.source)) as Node_, nodes.get(of(l.destination)) as Node_];
@@ -49,7 +67,12 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
     e.bytes += l.bytes;
     links.set(key, e);
   }
-  const edges = [...links.values()];
+  const edges = [...links.values()].sort((x, y) => y.bytes - x.bytes);
+  const heaviest = [...all].sort((x, y) => y.bytes - x.bytes).slice(0, 25);
+  for (const e of edges) {
+    e.a.links++;
+    e.b.links++;
+  }
   const canvas = h("canvas", { height: HEIGHT, id: "map", tabindex: 0, role: "img", "aria-label": `map of ${all.length} ${grouped ? "subnets" : noun} and ${edges.length} links` });
   const find = h("input", { type: "search", placeholder: "find an address", "aria-label": "find an address" });
   const info = h("p", { class: "soft", id: "node" }, `${number(t.hosts.length)} ${noun}, ${number(t.links.length)} links`);
@@ -62,29 +85,51 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   let oy = 0;
   let chosen: Node_ | undefined;
   let heat = 1;
-  const near = (n: Node_): boolean => !chosen || n === chosen || edges.some((e) => (e.a === chosen && e.b === n) || (e.b === chosen && e.a === n));
+  let turn = 0;
+  let neighbours = new Set<Node_>();
+  const near = (n: Node_): boolean => !chosen || neighbours.has(n);
+  const cell = (x: number, y: number): number => (x + 5000) * 10000 + y + 5000;
   const step = (): void => {
-    // Repulsion within cells of a grid: the cost stays in proportion to the hosts.
-    const cells = new Map<string, Node_[]>();
+    // Repulsion by cells of a grid: those around push as one, at their middle; of the own cell a few, others each time. The cost stays in
+    // proportion to the hosts. The grid lies elsewhere in each step, or its lines would be seen.
+    turn++;
+    const shiftX = (turn * 37) % CELL;
+    const shiftY = (turn * 53) % CELL;
+    const cells = new Map<number, { x: number; y: number; list: Node_[] }>();
     for (const n of all) {
-      const key = `${Math.round(n.x / 90)} ${Math.round(n.y / 90)}`;
-      const list = cells.get(key);
-      if (list) list.push(n);
-      else cells.set(key, [n]);
+      const key = cell(Math.round((n.x + shiftX) / CELL), Math.round((n.y + shiftY) / CELL));
+      const c = cells.get(key);
+      if (c) {
+        c.x += n.x;
+        c.y += n.y;
+        c.list.push(n);
+      } else cells.set(key, { x: n.x, y: n.y, list: [n] });
     }
-    for (const n of all) {
-      const cx = Math.round(n.x / 90);
-      const cy = Math.round(n.y / 90);
-      for (let i = -1; i <= 1; i++)
-        for (let j = -1; j <= 1; j++)
-          for (const m of (cells.get(`${cx + i} ${cy + j}`) ?? []).slice(0, 60)) {
-            if (m === n) continue;
-            const dx = n.x - m.x;
-            const dy = n.y - m.y;
-            const d2 = dx * dx + dy * dy + 1;
-            n.vx += (dx / d2) * 26 * heat;
-            n.vy += (dy / d2) * 26 * heat;
+    const push = (n: Node_, x: number, y: number, weight: number): void => {
+      const dx = n.x - x;
+      const dy = n.y - y;
+      const f = (weight * PUSH * heat) / (dx * dx + dy * dy + 20);
+      n.vx += dx * f;
+      n.vy += dy * f;
+    };
+    for (const [at, n] of all.entries()) {
+      const cx = Math.round((n.x + shiftX) / CELL);
+      const cy = Math.round((n.y + shiftY) / CELL);
+      for (let i = -REACH; i <= REACH; i++)
+        for (let j = -REACH; j <= REACH; j++) {
+          const c = cells.get(cell(cx + i, cy + j));
+          if (!c) continue;
+          const { list } = c;
+          if (i || j) {
+            push(n, c.x / list.length, c.y / list.length, list.length);
+            continue;
           }
+          const some = Math.min(list.length, NEAREST);
+          for (let k = 0; k < some; k++) {
+            const m = list[(at + turn * NEAREST + k) % list.length];
+            if (m !== n) push(n, m.x, m.y, list.length / some);
+          }
+        }
       n.vx -= n.x * 0.0015 * heat;
       n.vy -= n.y * 0.0015 * heat;
     }
@@ -93,52 +138,90 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
       const dy = e.b.y - e.a.y;
       const d = Math.sqrt(dx * dx + dy * dy) + 0.1;
       const f = ((d - 120) / d) * 0.02 * heat;
-      e.a.vx += dx * f;
-      e.a.vy += dy * f;
-      e.b.vx -= dx * f;
-      e.b.vy -= dy * f;
+      // Who has very many links is not torn apart by them.
+      const [fa, fb] = [f * Math.min(1, PULLED / e.a.links), f * Math.min(1, PULLED / e.b.links)];
+      e.a.vx += dx * fa;
+      e.a.vy += dy * fa;
+      e.b.vx -= dx * fb;
+      e.b.vy -= dy * fb;
     }
     for (const n of all) {
       if (n === held) continue;
-      n.x += n.vx;
-      n.y += n.vy;
+      n.x += Math.max(-FASTEST, Math.min(FASTEST, n.vx));
+      n.y += Math.max(-FASTEST, Math.min(FASTEST, n.vy));
       n.vx *= 0.6;
       n.vy *= 0.6;
     }
     heat *= 0.985;
   };
-  const draw = (): void => {
+  /** `quick`: something moves; of very many hosts the lighter links and round corners wait until it rests. */
+  const draw = (quick = false): void => {
     const style = getComputedStyle(document.documentElement);
-    const width = (canvas.width = canvas.clientWidth || 1200);
+    const width = canvas.clientWidth || 1200;
     const c = canvas.getContext("2d") as CanvasRenderingContext2D;
+    if (canvas.width !== width) canvas.width = width;
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, width, HEIGHT);
     c.setTransform(scale, 0, 0, scale, width / 2 + ox, HEIGHT / 2 + oy);
-    c.strokeStyle = style.getPropertyValue("--line");
-    for (const e of edges) {
-      const lit = chosen && (e.a === chosen || e.b === chosen);
-      c.globalAlpha = chosen && !lit ? 0.15 : 0.9;
-      c.strokeStyle = lit ? style.getPropertyValue("--accent") : style.getPropertyValue("--line");
-      c.lineWidth = (0.6 + Math.log10(1 + e.bytes) / 3) / scale;
+    const [line, accent, bar] = ["--line", "--accent", "--bar"].map((name) => style.getPropertyValue(name));
+    const few = quick && edges.length > QUICK_LINKS;
+    // One stroke for all links of a width: a path for each would take most of the time.
+    const stroke = (list: readonly Edge[], colour: string, alpha: number): void => {
+      c.strokeStyle = colour;
+      c.globalAlpha = alpha;
+      for (let from = 0; from < list.length; ) {
+        const w = widthOf(list[from]);
+        c.lineWidth = w / scale;
+        c.beginPath();
+        for (; from < list.length && widthOf(list[from]) === w; from++) {
+          c.moveTo(list[from].a.x, list[from].a.y);
+          c.lineTo(list[from].b.x, list[from].b.y);
+        }
+        c.stroke();
+      }
+    };
+    stroke(few ? edges.slice(0, QUICK_LINKS) : edges, line, chosen ? 0.15 : 0.9);
+    if (chosen) stroke(edges.filter((e) => e.a === chosen || e.b === chosen), accent, 0.9);
+    const fill = (list: readonly Node_[], colour: string, alpha: number): void => {
+      c.fillStyle = colour;
+      c.globalAlpha = alpha;
+      if (few) {
+        for (const n of list) c.fillRect(n.x - n.r * 0.9, n.y - n.r * 0.9, n.r * 1.8, n.r * 1.8);
+        return;
+      }
       c.beginPath();
-      c.moveTo(e.a.x, e.a.y);
-      c.lineTo(e.b.x, e.b.y);
-      c.stroke();
-    }
-    for (const n of all) {
-      c.globalAlpha = near(n) ? 1 : 0.2;
-      c.fillStyle = n === chosen ? style.getPropertyValue("--accent") : style.getPropertyValue("--bar");
-      c.beginPath();
-      c.arc(n.x, n.y, n.r, 0, 7);
+      for (const n of list) {
+        c.moveTo(n.x + n.r, n.y);
+        c.arc(n.x, n.y, n.r, 0, 7);
+      }
       c.fill();
-    }
+    };
+    if (chosen) fill(all.filter((n) => !near(n)), bar, 0.2);
+    fill(chosen ? all.filter(near) : all, bar, 1);
+    if (chosen) fill([chosen], accent, 1);
     c.fillStyle = style.getPropertyValue("--text");
     c.font = `${12 / scale}px system-ui, sans-serif`;
-    const labelled = all.length > 80 && scale < 2 ? [...all].sort((x, y) => y.bytes - x.bytes).slice(0, 25) : all;
-    for (const n of labelled) if (near(n)) c.fillText(n.id, n.x + n.r + 3, n.y + 4 / scale);
+    const labelled = all.length > 80 && scale < 2 ? heaviest : all;
+    if (!few) for (const n of labelled) if (near(n)) c.fillText(n.id, n.x + n.r + 3, n.y + 4 / scale);
     c.globalAlpha = 1;
   };
+  let asked = false;
+  /** Once a frame, however often the pointer moves. */
+  const soon = (): void => {
+    if (asked) return;
+    asked = true;
+    clearTimeout(rest);
+    requestAnimationFrame(() => {
+      asked = false;
+      draw(true);
+      rest = window.setTimeout(draw, REST_MS);
+    });
+  };
+  let rest = 0;
   let held: Node_ | undefined;
   let pan: { x: number; y: number } | undefined;
   let moved = false;
+  let touched = false;
   const place = (e: MouseEvent): { x: number; y: number } => ({ x: (e.offsetX - canvas.clientWidth / 2 - ox) / scale, y: (e.offsetY - HEIGHT / 2 - oy) / scale });
   const hit = (e: MouseEvent): Node_ | undefined => {
     const { x, y } = place(e);
@@ -146,6 +229,7 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   };
   const choose = (n: Node_ | undefined): void => {
     chosen = n;
+    neighbours = new Set(n ? [n, ...edges.flatMap((e) => (e.a === n ? [e.b] : e.b === n ? [e.a] : []))] : []);
     info.replaceChildren(
       ...(n
         ? [`${n.id}: ${size(n.bytes)}${grouped ? `, ${number(n.hosts)} hosts` : ""}${macs ? stands(behind.get(n.id)) : ""} · `, h("a", { href: recordsLink({ ...ask, q: macs ? `source.mac: "${n.id}" or destination.mac: "${n.id}"` : n.id, group: undefined, level: undefined }) }, "its records")]
@@ -156,6 +240,7 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   canvas.addEventListener("pointerdown", (e) => {
     held = hit(e);
     pan = { x: e.clientX - ox, y: e.clientY - oy };
+    touched = true;
     moved = false;
     canvas.setPointerCapture(e.pointerId);
   });
@@ -167,7 +252,7 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
       ox = e.clientX - pan.x;
       oy = e.clientY - pan.y;
     }
-    draw();
+    soon();
   });
   canvas.addEventListener("pointerup", (e) => {
     if (!moved) choose(hit(e));
@@ -177,18 +262,27 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
     "wheel",
     (e) => {
       e.preventDefault();
+      touched = true;
       scale = Math.min(8, Math.max(0.1, scale * Math.exp(-e.deltaY / 600)));
       draw();
     },
     { passive: false },
   );
   find.addEventListener("input", () => choose(find.value ? all.find((n) => n.id.includes(find.value)) : undefined));
+  /** All of it is seen until somebody looks closer. */
+  const fit = (): void => {
+    let far = 1;
+    for (const n of all) far = Math.max(far, Math.abs(n.x) * (HEIGHT / (canvas.clientWidth || 1200)), Math.abs(n.y));
+    scale = Math.min(1, HEIGHT / 2.1 / far);
+  };
+  const pace = all.length > MANY_STEPS ? 2 : 1;
   let frames = 0;
   const frame = (): void => {
     if (alive.aborted) return;
-    if (frames++ < 300) {
-      step();
-      draw();
+    if (frames++ < STEPS) {
+      if (!pan && frames % pace === 0) step();
+      if (!touched) fit();
+      draw(frames < STEPS);
       requestAnimationFrame(frame);
     }
   };

@@ -22,6 +22,8 @@ interface Flags {
   filter?: string;
   rotate?: string[];
   keep?: string[];
+  driver: string;
+  compress?: boolean;
   hold?: boolean;
   duration?: string;
   count?: string;
@@ -48,6 +50,8 @@ export function captureCommand(program: Command, exit: (status: number) => void)
     .option("--hooks <file>", "your own drop(packet) and verify(packet): what is decoded; all is recorded")
     .option("--rotate <limit>", "a new segment after a time (60s), a size (256MB) or packets (100000p)", several)
     .option("--keep <limit>", "delete the oldest segments beyond an age (24h), a size (10GB) or a number of files (48f)", several)
+    .option("--driver <name>", "af_packet (Linux), or cap (libpcap, portable; without the kernel's times and drop counters)", "af_packet")
+    .option("--compress", "closed segments become .zst once they are decoded")
     .option("--hold", "keep every segment, whatever --keep says")
     .option("--duration <time>", "end after this time")
     .option("-c, --count <n>", "end after this many packets")
@@ -88,6 +92,8 @@ export function captureCommand(program: Command, exit: (status: number) => void)
 async function capture(f: Flags): Promise<number> {
   if (f.status !== "line" && f.status !== "json")
     throw new ThreatflowError("USAGE", `--status is line or json, not ${JSON.stringify(f.status)}`);
+  if (f.driver !== "af_packet" && f.driver !== "cap")
+    throw new ThreatflowError("USAGE", `--driver is af_packet or cap, not ${JSON.stringify(f.driver)}`);
   const names = f.interface ?? [];
   if (names.length === 0)
     throw new ThreatflowError("USAGE", "name an interface with -i", `there are ${[...interfaces().map((i) => i.name), "any"].join(", ")}`);
@@ -114,6 +120,7 @@ async function capture(f: Flags): Promise<number> {
       dir: segments,
     } = await record({
       interfaces: names,
+      driver: f.driver,
       live: {
         snaplen: positive(f.snaplen, "-s"),
         bufferBytes: Math.min(2047, positive(f.buffer, "-B")) * 2 ** 20,
@@ -125,6 +132,7 @@ async function capture(f: Flags): Promise<number> {
       rotation: limits(f.rotate, "--rotate") as Rotation,
       retention: retention(f.keep),
       hold: f.hold === true,
+      compress: f.compress === true,
       packets: f.count === undefined ? Infinity : positive(f.count, "-c"),
       durationMs: f.duration === undefined ? Infinity : Number(durationNs(f.duration) / 1000000n),
       captures,

@@ -17,6 +17,7 @@ import { globalFlags } from "./place.js";
 import { queryCommand } from "./query.js";
 import { replayCommand } from "./replay.js";
 import { scheduleCommands } from "./schedule.js";
+import { sendCommand } from "./send.js";
 import { serveCommand } from "./serve.js";
 import { workerCommand } from "./worker.js";
 
@@ -39,6 +40,7 @@ export async function run(args: string[]): Promise<number> {
   captureCommand(program, (s) => {
     status = Math.max(status, s);
   });
+  sendCommand(program);
   filterCommands(program, (s) => {
     status = Math.max(status, s);
   });

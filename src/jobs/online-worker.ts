@@ -1,6 +1,7 @@
 /** The process that decodes a capture while it is recorded: it reads the segment files behind the writer, so that a slow decoder loses no packet. */
-import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import type { DecodeOptions } from "../config.js";
 import type { NativeSummary } from "../engine/native.js";
 import { type ErrorCode, systemError, ThreatflowError } from "../errors.js";
@@ -59,12 +60,21 @@ function namedPath(path: string): string {
   return named ? join(dirname(path), named) : path;
 }
 function openSegment(path: string): number {
+  if (path.endsWith(".zst")) return openPacked(path);
   try {
     return openSync(path, "r");
   } catch (error) {
     if (namedPath(path) === path) throw error;
     return openSync(namedPath(path), "r");
   }
+}
+/** One that is read a second time, after a process died, may have been compressed meanwhile. */
+function openPacked(path: string): number {
+  const plain = join(start.runDir, "segment");
+  writeFileSync(plain, zstdDecompressSync(readFileSync(path)));
+  const opened = openSync(plain, "r");
+  rmSync(plain);
+  return opened;
 }
 
 /** Reads a segment on to `records`; the head of later segments repeats the first one's and is left out. */

@@ -1,11 +1,13 @@
 /** A live capture from its first packet to its summary: the recorder moves bytes to disk, a process behind it decodes what stands there. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
-import { LiveInterface, type LiveOptions } from "../ingest/live/driver.js";
+import { LiveInterface, type LiveOptions, type LiveSource } from "../ingest/live/driver.js";
 import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
 import type { Manifest } from "../ingest/live/manifest.js";
+import { PORTABLE_LIMITS, PortableInterface } from "../ingest/live/portable.js";
 import { type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
 import { type Accounting, accountingOf, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
@@ -18,11 +20,15 @@ import { type Summary, summarize } from "./summary.js";
 
 export interface RecordRequest {
   interfaces: readonly string[];
+  /** What reads the interfaces: the kernel's ring, or the portable package. */
+  driver: "af_packet" | "cap";
   live: LiveOptions;
   decode: DecodeOptions;
   rotation: Rotation;
   retention: Retention;
   hold: boolean;
+  /** Closed segments become zstd once they are decoded. */
+  compress: boolean;
   /** Ends after so many packets, or ms. */
   packets: number;
   durationMs: number;
@@ -64,10 +70,11 @@ const UPKEEP_MS = 500;
 
 export async function record(r: RecordRequest): Promise<Recorded> {
   const begun = performance.now();
-  const opened: LiveInterface[] = [];
+  const opened: LiveSource[] = [];
   let recorder: Recorder | undefined;
   try {
-    for (const [id, name] of r.interfaces.entries()) opened.push(new LiveInterface(name, id, r.live));
+    for (const [id, name] of r.interfaces.entries())
+      opened.push(r.driver === "cap" ? new PortableInterface(name, id, r.live) : new LiveInterface(name, id, r.live));
     r.ready?.(opened.map((i) => i.promiscuous));
     recorder = new Recorder(r, opened);
     await recorder.run();
@@ -80,7 +87,7 @@ export async function record(r: RecordRequest): Promise<Recorded> {
 
 class Recorder implements SegmentListener {
   private readonly r: RecordRequest;
-  private readonly opened: LiveInterface[];
+  private readonly opened: LiveSource[];
   private writer: SegmentWriter | undefined;
   private decoder: LiveDecoder | undefined;
   private work = "";
@@ -90,7 +97,7 @@ class Recorder implements SegmentListener {
   private lastUpkeep = 0;
   private trouble: string | undefined;
 
-  constructor(r: RecordRequest, opened: LiveInterface[]) {
+  constructor(r: RecordRequest, opened: LiveSource[]) {
     this.r = r;
     this.opened = opened;
   }
@@ -121,7 +128,7 @@ class Recorder implements SegmentListener {
     }
   }
 
-  private async pump(i: LiveInterface, over: AbortController): Promise<void> {
+  private async pump(i: LiveSource, over: AbortController): Promise<void> {
     const window = new Uint8Array(WINDOW);
     let stopped = false;
     let empty = 0; // waits in a row that brought nothing, since it was stopped
@@ -183,6 +190,7 @@ class Recorder implements SegmentListener {
       snaplen,
       started: new Date().toISOString(),
       pid: process.pid,
+      ...(r.driver === "cap" && { driver: "cap", limits: PORTABLE_LIMITS }),
       hold: r.hold,
       segments: [],
     };
@@ -216,11 +224,26 @@ class Recorder implements SegmentListener {
     return this.decoder?.busy(path) ?? false;
   }
 
+  /** One segment after the other; a disk without room for both forms keeps the plain one. */
+  private async pack(): Promise<void> {
+    if (this.packing || !this.writer) return;
+    this.packing = true;
+    try {
+      while (await this.writer.pack((path) => this.busy(path)));
+    } catch (error) {
+      this.trouble = `a segment was not compressed: ${(error as Error).message}`;
+    } finally {
+      this.packing = false;
+    }
+  }
+  private packing = false;
+
   private upkeep(): void {
     const now = performance.now();
     if (now - this.lastUpkeep < UPKEEP_MS / 2) return;
     this.lastUpkeep = now;
     const w = this.writer;
+    if (this.r.compress) void this.pack();
     if (w && hasRetention(this.r.retention)) w.expire(this.r.retention, BigInt(Date.now()) * 1000000n, (path) => this.busy(path));
     this.r.status?.({
       packets: w?.packets ?? 0,
@@ -244,6 +267,8 @@ class Recorder implements SegmentListener {
     m.disk_dropped = writer.diskDropped;
     writer.save();
     const done = await decoder.finish();
+    while (this.packing) await sleep(WAIT_MS);
+    if (r.compress) await this.pack();
     const accounting: LiveAccounting = {
       ...accountingOf(done.summary),
       kernel_received: m.kernel.received - this.beyond,
@@ -282,7 +307,7 @@ function count(window: Uint8Array, form: "pcap" | "pcapng"): number {
 }
 
 /** No packet came. */
-function nothing(r: RecordRequest, seconds: number, sum: (of: (c: ReturnType<LiveInterface["counts"]>) => number) => number): Summary {
+function nothing(r: RecordRequest, seconds: number, sum: (of: (c: ReturnType<LiveSource["counts"]>) => number) => number): Summary {
   const accounting: LiveAccounting = {
     read: 0,
     decoded: 0,

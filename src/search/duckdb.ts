@@ -103,7 +103,7 @@ class DuckSearch implements Search {
     const by = q.sort && sortable(q.sort.field);
     const source = await this.source(q);
     if (!source) return;
-    if (by?.name === "@timestamp" && q.limit <= PAGE) {
+    if ((!by || by.name === "@timestamp") && q.limit <= PAGE) {
       yield* this.ends(source.sql, q);
       return;
     }
@@ -115,19 +115,12 @@ class DuckSearch implements Search {
     let skip = q.from ?? 0;
     for (let left = q.limit; left > 0; ) {
       const size = Math.min(PAGE, left);
-      // First where the page ends, from the keys alone; then its records: a sort that carries them all does not fit into memory. And before
-      // that the time, which is one narrow column: row groups that are later are not looked at again.
-      const time = await this.timeAt(`${source.sql}${behind}`, skip + size - 1, "ASC");
-      const near = time === undefined ? "" : ` AND "@timestamp" <= ${time}`;
+      // First where the page ends, from the keys alone; then its records: a sort that carries them all does not fit into memory.
       const [bound] = (
-        await this.connection.runAndReadAll(
-          `SELECT ${KEY} ${source.sql}${behind}${near} ORDER BY ${ORDER} LIMIT 1 OFFSET ${skip + size - 1}`,
-        )
+        await this.connection.runAndReadAll(`SELECT ${KEY} ${source.sql}${behind} ORDER BY ${ORDER} LIMIT 1 OFFSET ${skip + size - 1}`)
       ).getRowsJS();
       const until = bound ? ` AND NOT (${after(bound)})` : "";
-      const reader = await this.connection.runAndReadAll(
-        `SELECT _record ${source.sql}${behind}${near}${until} ORDER BY ${ORDER} OFFSET ${skip}`,
-      );
+      const reader = await this.connection.runAndReadAll(`SELECT _record ${source.sql}${behind}${until} ORDER BY ${ORDER} OFFSET ${skip}`);
       for (const r of reader.getRowsJS()) yield String(r[0]);
       if (!bound) return;
       left -= size;
@@ -146,7 +139,10 @@ class DuckSearch implements Search {
     return row && `make_timestamp_ns(${row[0]})`;
   }
 
-  /** The first or last records by time: only what is not beyond the last of them is looked at whole. */
+  /**
+   * The first or last records by time. Times are one narrow column: when it is known where the last of them stands, row groups beyond are not
+   * looked at again.
+   */
   private async *ends(source: string, q: Question): AsyncGenerator<string> {
     const from = q.from ?? 0;
     const direction = q.sort?.descending ? "DESC" : "ASC";

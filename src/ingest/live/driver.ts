@@ -25,7 +25,25 @@ const ANY = "any";
 const COOKED = 276;
 const errno = (n: number): string => getSystemErrorMap().get(-Math.abs(n))?.[0] ?? String(n);
 
-export class LiveInterface {
+/** An interface that is captured from, whatever reads it. */
+export interface LiveSource {
+  readonly name: string;
+  readonly linktype: number;
+  readonly promiscuous: boolean;
+  /** Why it gave nothing lately. */
+  readonly trouble: string | undefined;
+  /** Bytes of records that came; 0 where none did in time. Throws where the interface is gone. */
+  read(into: Uint8Array, timeoutMs: number): Promise<number>;
+  /** No packet from now on; what is held can still be read. */
+  stop(): void;
+  /** Changes the filter between two packets. */
+  filter(f: Filter | undefined): void;
+  counts(): KernelCounts;
+  close(): void;
+}
+
+/** A TPACKET_V3 ring (native/live). */
+export class LiveInterface implements LiveSource {
   readonly name: string;
   readonly linktype: number;
   readonly promiscuous: boolean;
@@ -53,7 +71,6 @@ export class LiveInterface {
     this.promiscuous = opened.promiscuous;
   }
 
-  /** Bytes of records that came; 0 where none did in time. Throws where the interface is gone. */
   async read(into: Uint8Array, timeoutMs: number): Promise<number> {
     const n = await this.native.read(into, timeoutMs);
     if (n >= 0) {
@@ -65,12 +82,10 @@ export class LiveInterface {
     if (code === "ENETDOWN" || code === "EINTR") return 0; // it may come back
     throw new ThreatflowError("CAPTURE", `${this.name}: the capture broke off (${code})`, "`threatflow interfaces` shows what is there");
   }
-  /** No packet from now on; what the kernel holds can still be read. */
   stop(): void {
     const why = this.native.stop();
     if (why) throw new ThreatflowError("CAPTURE", `${this.name}: it cannot be stopped: ${why}`);
   }
-  /** Changes the filter between two packets. */
   filter(f: Filter | undefined): void {
     const why = this.native.filter(f ? f.program(this.linktype) : new Uint32Array());
     if (why) throw new ThreatflowError("FILTER_INVALID", why);

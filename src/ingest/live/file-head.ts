@@ -7,6 +7,7 @@ const PCAP_NS = 0xa1b23c4d;
 const SHB = 0x0a0d0d0a;
 const IDB = 1;
 const ISB = 5;
+const EPB = 6;
 const BYTE_ORDER = 0x1a2b3c4d;
 const OPT = { name: 2, tsresol: 9, filter: 11, received: 4, dropped: 5 } as const;
 
@@ -81,6 +82,31 @@ export function statisticsBlock(id: number, time: bigint, received: number, drop
     .u16(0)
     .u16(0);
   return block(ISB, body.done());
+}
+
+/** A packet as the native side writes it: a pcap record, or an enhanced packet block. `length`: bytes it had on the wire. */
+export function recordOf(time: bigint, packet: Buffer, length: number, interfaceId: number, form: "pcap" | "pcapng"): Buffer {
+  const w = new Writer();
+  if (form === "pcap")
+    return w
+      .u32(Number(time / 1000000000n))
+      .u32(Number(time % 1000000000n))
+      .u32(packet.length)
+      .u32(length)
+      .bytes(packet)
+      .done();
+  w.u32(interfaceId)
+    .u32(Number(time >> 32n))
+    .u32(Number(time & 0xffffffffn))
+    .u32(packet.length)
+    .u32(length);
+  return block(
+    EPB,
+    w
+      .bytes(packet)
+      .bytes(Buffer.alloc(-packet.length & 3))
+      .done(),
+  );
 }
 
 /** A record's place in a window: where it begins and ends, its time (ns since 1970), and its packet. */

@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { ThreatflowError } from "../../errors.js";
 import { readManifest } from "./manifest.js";
+import { packedBytes } from "./pack.js";
 
 export const isRolling = (dir: string): boolean => existsSync(join(dir, "manifest.json"));
 
@@ -20,16 +21,17 @@ export async function joinSegments(dir: string, path: string, quota: number): Pr
   const out = await open(path, "wx", 0o600);
   let size = 0;
   try {
-    for (const [n, s] of m.segments.entries())
-      for await (const chunk of createReadStream(join(dir, s.name), {
-        start: n === 0 ? 0 : s.head,
-        end: s.records - 1,
-        highWaterMark: 1 << 20,
-      }) as AsyncIterable<Buffer>) {
+    for (const [n, s] of m.segments.entries()) {
+      const from = n === 0 ? 0 : s.head;
+      const bytes = s.packed
+        ? packedBytes(join(dir, s.name), from, s.records)
+        : (createReadStream(join(dir, s.name), { start: from, end: s.records - 1, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>);
+      for await (const chunk of bytes) {
         size += chunk.length;
         if (size > quota) throw new ThreatflowError("QUOTA", `${dir}: more than ${quota} bytes`, "raise --spool-quota");
         await out.write(chunk);
       }
+    }
   } finally {
     await out.close();
   }

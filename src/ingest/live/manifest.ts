@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -29,6 +30,8 @@ export interface SegmentInfo {
   cut?: boolean;
   /** Deleted by retention. */
   expired?: boolean;
+  /** Compressed after it was closed; `head` and `records` are places in the plain bytes. */
+  packed?: "zstd";
 }
 export interface Manifest {
   capture: string;
@@ -41,6 +44,9 @@ export interface Manifest {
   /** Process that writes it. */
   pid: number;
   hold: boolean;
+  /** Of a driver that cannot all that the kernel's ring can: what is missing. */
+  driver?: string;
+  limits?: readonly string[];
   segments: SegmentInfo[];
   kernel?: { received: number; dropped: number; interface_dropped: number };
   disk_dropped?: number;
@@ -72,6 +78,12 @@ export function recoverSegments(captures: string): string[] {
     const dir = join(captures, id);
     const m = statSync(dir).isDirectory() ? readManifest(dir) : undefined;
     if (!m || m.ended || alive(m.pid)) continue;
+    // A compression that was broken off leaves one of the two forms too many.
+    const names = new Set(m.segments.map((s) => s.name));
+    for (const name of readdirSync(dir)) {
+      const half = name.endsWith(".zst.part") || (name.endsWith(".zst") && !names.has(name));
+      if (half || names.has(`${name}.zst`)) rmSync(join(dir, name), { force: true });
+    }
     for (const s of m.segments) {
       const hidden = join(dir, hiddenName(s.name));
       if (!existsSync(hidden)) continue;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { systemError } from "../../errors.js";
 import { type PlacedRecord, recordAt } from "./file-head.js";
 import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
+import { packedName, packSegment } from "./pack.js";
 
 /** When the next segment begins; whichever comes first. */
 export interface Rotation {
@@ -179,6 +180,24 @@ export class SegmentWriter {
     renameSync(this.path(s, true), this.path(s, false));
     this.listener.closed(this.path(s, true), this.path(s, false));
     this.save();
+  }
+
+  /** Compresses the oldest closed segment that is not yet, unless `busy` (still to be decoded). False: there is none. */
+  async pack(busy: (path: string) => boolean): Promise<boolean> {
+    const s = this.manifest.segments.find((x) => x !== this.current && !x.expired && !x.packed);
+    if (!s || busy(this.path(s, false))) return false;
+    const plain = this.path(s, false);
+    const bytes = await packSegment(plain);
+    if (s.expired) rmSync(packedName(plain), { force: true });
+    else {
+      s.name = packedName(s.name);
+      s.packed = "zstd";
+      s.bytes = bytes;
+      this.save();
+      rmSync(plain, { force: true });
+      this.listener.closed(plain, packedName(plain));
+    }
+    return true;
   }
 
   /** Deletes the oldest closed segments beyond what is kept; never one that `busy` (still to be decoded), and none of a capture on hold. */

@@ -307,6 +307,36 @@ live("the portable driver: the same packets and records, but for its times; what
   expect(manifest).toMatchObject({ driver: "cap", limits: [expect.stringMatching(/times/), expect.stringMatching(/drops/)] });
 });
 
+live("a filter in a file is read again on SIGHUP: nothing is lost in between, and one that is none changes nothing", async () => {
+  const file = join(dir, "filter");
+  writeFileSync(file, "udp");
+  const c = await capture("swap", "--filter", `@${file}`);
+  const captured = join(dir, "swap", "captures");
+  const packets = (): number => readdirSync(captured).reduce((a, id) => a + statSync(join(captured, id, ".000001.pcap.part")).size, 0);
+  replay(MIXED, "--topspeed");
+  await until(() => existsSync(captured) && packets() > 24);
+  await sleep(500);
+  const only = packets();
+  for (const [text, answer] of [
+    ["tcp port", /the filter stays as it was/],
+    ["tcp or udp", /the filter was read again/],
+  ] as const) {
+    writeFileSync(file, text);
+    c.child.kill("SIGHUP");
+    let said = "";
+    c.child.stderr?.on("data", (b) => (said += b));
+    await until(() => answer.test(said));
+    expect(said).toMatch(answer);
+  }
+  replay(MIXED, "--topspeed");
+  await sleep(500);
+  expect(packets()).toBeGreaterThan(3 * only);
+  const s = await end(c);
+  expect(s.accounting).toMatchObject({ kernel_received: s.accounting.read, kernel_dropped: 0, filter_disagreed: 0 });
+  const manifest = JSON.parse(readFileSync(join(captured, s.capture.id, "manifest.json"), "utf8"));
+  expect([manifest.filter, manifest.filters]).toEqual(["udp", [{ from: expect.any(String), filter: "tcp or udp" }]]);
+});
+
 live("a decoding process that dies is replaced and told everything again", async () => {
   const c = await capture("death", "--rotate", "50p", "--compress");
   replay(MIXED, "--topspeed");

@@ -73,6 +73,10 @@ const QUESTIONS = [
   "@timestamp > 2026-11-24T05:10:53",
   "@timestamp: 2026-11-24T05:10:54",
   "event.outcome: (failure or unknown)",
+  "not (dns.question.name: * or http.request.method: *)",
+  "not (not dns.question.type: A)",
+  "not (destination.port: 80 and not http.response.status_code: 200)",
+  "destination.port: 53 or not (destination.port: 80 or tls: *)",
   "source.ip < 198.51.100.2",
   "network.transport: tcp and not (destination.port: 80 or destination.port: 443)",
 ] as const;
@@ -209,4 +213,33 @@ test("pages of any size put together are the whole", async () => {
 test.each(["related.ip", "http.request.headers", "nothing"])("%s cannot be sorted by", async (field) => {
   for (const store of [duck, elastic])
     await expect(linesOf(store, "*", { sort: { field, descending: false } })).rejects.toMatchObject({ code: "QUERY_FIELD" });
+});
+
+test("a search that stays open sees what was imported again with other options, and what was deleted", async () => {
+  const own = mkdtempSync(join(tmpdir(), "threatflow-query-"));
+  const run = (...args: string[]) =>
+    spawnSync(join(root, "bin", "threatflow"), [...args, "--data", own], {
+      encoding: "utf8",
+      env: { ...process.env, REDIS_URL: "", ELASTICSEARCH_URL: "" },
+    });
+  run("analyze", fixture, "--quiet");
+  const search = await duckSearch(own);
+  const question = { query: "*", datasets: ["flow"], captures: undefined, limit: 1000 };
+  const asked = async (): Promise<[number, number]> => {
+    let n = 0;
+    for await (const _ of search.records(question)) n++;
+    return [n, await search.count(question)];
+  };
+  try {
+    expect(await asked()).toEqual([36, 36]);
+    run("analyze", fixture, "--force", "--filter", "udp", "--quiet");
+    const [records, count] = await asked();
+    expect([records < 36, records === count]).toEqual([true, true]);
+    const id = JSON.parse(run("captures", "list", "--json").stdout).id;
+    expect(run("delete", id).status).toBe(0);
+    expect(await asked()).toEqual([0, 0]);
+  } finally {
+    search.close();
+    rmSync(own, { recursive: true, force: true });
+  }
 });

@@ -46,7 +46,7 @@ export function captureCommand(program: Command, exit: (status: number) => void)
     .command("capture")
     .description("record from an interface and analyse as it comes; Ctrl-C ends it like --duration")
     .option("-i, --interface <name>", "interface, or any; may be given several times", several)
-    .option("--filter <expr>", "libpcap expression, @file, or pasted `tcpdump -dd` output; runs in the kernel")
+    .option("--filter <expr>", "libpcap expression, @file (read again on SIGHUP), or pasted `tcpdump -dd` output; runs in the kernel")
     .option("--hooks <file>", "your own drop(packet) and verify(packet): what is decoded; all is recorded")
     .option("--rotate <limit>", "a new segment after a time (60s), a size (256MB) or packets (100000p)", several)
     .option("--keep <limit>", "delete the oldest segments beyond an age (24h), a size (10GB) or a number of files (48f)", several)
@@ -111,6 +111,9 @@ async function capture(f: Flags): Promise<number> {
   const interrupted = (): void => abort.abort();
   process.on("SIGINT", interrupted);
   process.on("SIGTERM", interrupted);
+  let onHup = (): void => undefined;
+  const hangup = (): void => onHup();
+  if (f.filter?.trim().startsWith("@")) process.on("SIGHUP", hangup);
   const decode = { ...DEFAULT_DECODE, filter: undefined, ...(f.hooks !== undefined && { hooks: hookSource(f.hooks) }) };
   const place = await capturePlace(s, (why) => process.stderr.write(`threatflow: ${why}\n`));
   try {
@@ -139,6 +142,16 @@ async function capture(f: Flags): Promise<number> {
       workDir: join(dir, ".tmp"),
       sinks: () => [...(f.ndjson ? [ndjsonSink(f.ndjson)] : []), place.sink()],
       signal: abort.signal,
+      refilter: (change) => {
+        onHup = () => {
+          try {
+            change(readFilter(f.filter as string));
+            process.stderr.write("threatflow: the filter was read again\n");
+          } catch (error) {
+            process.stderr.write(`threatflow: the filter stays as it was: ${(error as Error).message}\n`);
+          }
+        };
+      },
       follow: f.follow ? (lines) => process.stdout.write(lines) : undefined,
       status: f.quiet ? undefined : f.status === "json" ? statusJson() : statusLine(),
       ready: (promiscuous) =>
@@ -156,6 +169,7 @@ async function capture(f: Flags): Promise<number> {
   } finally {
     process.off("SIGINT", interrupted);
     process.off("SIGTERM", interrupted);
+    process.off("SIGHUP", hangup);
     await place.close();
   }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
+import type { Filter } from "../ingest/filter.js";
 import { LiveInterface, type LiveOptions, type LiveSource } from "../ingest/live/driver.js";
 import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
 import type { Manifest } from "../ingest/live/manifest.js";
@@ -38,6 +39,8 @@ export interface RecordRequest {
   /** Made when the capture's id is known. */
   sinks: (captureId: string) => readonly Sink[];
   signal: AbortSignal;
+  /** Handed a function that changes the filter of all interfaces between two packets. */
+  refilter?: (change: (f: Filter | undefined) => void) => void;
   /** Records as they are ready (`--follow`): JSON lines. */
   follow?: (lines: string) => void;
   status?: (s: LiveStatus) => void;
@@ -76,7 +79,9 @@ export async function record(r: RecordRequest): Promise<Recorded> {
     for (const [id, name] of r.interfaces.entries())
       opened.push(r.driver === "cap" ? new PortableInterface(name, id, r.live) : new LiveInterface(name, id, r.live));
     r.ready?.(opened.map((i) => i.promiscuous));
-    recorder = new Recorder(r, opened);
+    const recording = new Recorder(r, opened);
+    recorder = recording;
+    r.refilter?.((f) => recording.filter(f));
     await recorder.run();
     return await recorder.end((performance.now() - begun) / 1000);
   } finally {
@@ -237,6 +242,15 @@ class Recorder implements SegmentListener {
     }
   }
   private packing = false;
+
+  /** Another filter from now on; the manifest tells when. */
+  filter(f: Filter | undefined): void {
+    for (const i of this.opened) i.filter(f);
+    const m = this.writer?.manifest;
+    if (!m) return;
+    m.filters = [...(m.filters ?? []), { from: new Date().toISOString(), filter: f?.text }];
+    this.writer?.save();
+  }
 
   private upkeep(): void {
     const now = performance.now();

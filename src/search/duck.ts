@@ -13,7 +13,7 @@ export async function openDuck(spill: string): Promise<{ connection: DuckDBConne
     temp_directory: spill,
   });
   const connection = await instance.connect();
-  await connection.run("SET parquet_metadata_cache = true"); // files never change under their name
+  await connection.run("SET parquet_metadata_cache = true"); // DuckDB looks whether the file is still the same
   return {
     connection,
     close() {

@@ -1,5 +1,5 @@
 /** Search over the embedded store. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteName, quoteText } from "../records/columns.js";
@@ -33,6 +33,10 @@ function after([time, packet, id]: readonly unknown[]): string {
 const PAGE = 8000;
 /** Sets of files whose columns are remembered. */
 const MOST_DESCRIBED = 64;
+/** Questions whose count is remembered. */
+const MOST_COUNTED = 64;
+/** Places in order of time that are found while counting. */
+const MOST_TIMES = 1000;
 
 export async function duckSearch(dataDir: string): Promise<Search> {
   const spill = join(dataDir, ".tmp");
@@ -46,6 +50,9 @@ class DuckSearch implements Search {
   private readonly connection: DuckDBConnection;
   readonly close: () => void;
   private readonly described = new Map<string, ReadonlySet<string>>();
+  /** Of questions asked lately, by their SQL, which names every file: how many records match. */
+  private readonly counted = new Map<string, number>();
+  private readonly changed = new Map<string, bigint>();
   constructor(dataDir: string, connection: DuckDBConnection, close: () => void) {
     this.dataDir = dataDir;
     this.connection = connection;
@@ -57,11 +64,20 @@ class DuckSearch implements Search {
     return datasets.flatMap((d) => {
       const dir = join(this.dataDir, "records", d);
       if (!existsSync(dir)) return [];
+      this.fresh(d, statSync(dir, { bigint: true }).mtimeNs);
       return readdirSync(dir)
         .filter((n) => n.endsWith(".parquet") && !n.startsWith(".") && (!q.captures || q.captures.includes(n.slice(0, -8))))
         .sort()
         .map((n) => join(dir, n));
     });
+  }
+
+  /** A file that came, went or was put in another's place changes its folder: what is remembered of files is forgotten then. */
+  private fresh(dataset: string, changed: bigint): void {
+    if (this.changed.get(dataset) === changed) return;
+    this.changed.set(dataset, changed);
+    this.described.clear();
+    this.counted.clear();
   }
 
   /** FROM and WHERE; undefined where there are no records at all. */
@@ -76,7 +92,7 @@ class DuckSearch implements Search {
     const columns = await this.columns(from);
     return { sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, columns };
   }
-  /** Files never change: what they hold is asked once. */
+  /** What files hold is asked once. */
   private async columns(from: string): Promise<ReadonlySet<string>> {
     let names = this.described.get(from);
     if (!names) {
@@ -91,6 +107,8 @@ class DuckSearch implements Search {
   async count(q: Question): Promise<number> {
     const source = await this.source(q);
     if (!source) return 0;
+    const known = this.counted.get(source.sql);
+    if (known !== undefined) return known;
     const reader = await this.connection.runAndReadAll(`SELECT count(*) ${source.sql}`);
     return Number(reader.getRows()[0][0]);
   }
@@ -129,14 +147,27 @@ class DuckSearch implements Search {
     }
   }
 
-  /** The time of the record at a place in order of time, as SQL; undefined: there are fewer. */
+  /**
+   * The time of the record at a place in order of time, as SQL; undefined: there are fewer. One look at the times also counts them, and who asks
+   * for records asks for their number next.
+   */
   private async timeAt(source: string, place: number, direction: "ASC" | "DESC"): Promise<string | undefined> {
-    const [row] = (
+    if (place >= MOST_TIMES) {
+      const [row] = (
+        await this.connection.runAndReadAll(
+          `SELECT epoch_ns("@timestamp") FROM (SELECT "@timestamp" ${source} ORDER BY "@timestamp" ${direction} LIMIT 1 OFFSET ${place})`,
+        )
+      ).getRowsJS();
+      return row && `make_timestamp_ns(${row[0]})`;
+    }
+    const [[count, time]] = (
       await this.connection.runAndReadAll(
-        `SELECT epoch_ns("@timestamp") FROM (SELECT "@timestamp" ${source} ORDER BY "@timestamp" ${direction} LIMIT 1 OFFSET ${place})`,
+        `SELECT count(*), epoch_ns(list_extract(${direction === "ASC" ? "min" : "max"}("@timestamp", ${place + 1}), ${place + 1})) ${source}`,
       )
     ).getRowsJS();
-    return row && `make_timestamp_ns(${row[0]})`;
+    if (this.counted.size >= MOST_COUNTED) this.counted.clear();
+    this.counted.set(source, Number(count));
+    return time === null ? undefined : `make_timestamp_ns(${time})`;
   }
 
   /**

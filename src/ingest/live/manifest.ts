@@ -38,6 +38,8 @@ export interface Manifest {
   form: "pcap" | "pcapng";
   interfaces: { name: string; linktype: number; promiscuous: boolean }[];
   filter: string | undefined;
+  /** Filters that came later, each with when. */
+  filters?: { from: string; filter: string | undefined }[];
   snaplen: number;
   started: string;
   ended?: string;

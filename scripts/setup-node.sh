@@ -9,7 +9,8 @@ new_enough() { "$1" -e 'const [a,b]=process.versions.node.split(".").map(Number)
 rm -rf .node; mkdir -p .node/bin
 if system=$(command -v node) && new_enough "$system" && command -v npm >/dev/null; then
   ln -s "$(readlink -f "$system")" .node/bin/node
-  ln -s "$(command -v npm)" .node/bin/npm
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$(command -v npm)" > .node/bin/npm  # by its own path: it may look for files beside it
+  chmod +x .node/bin/npm
   prefix=$(dirname "$(dirname "$(readlink -f "$system")")")
   [ -d "$prefix/include/node" ] && ln -s "$prefix/include" .node/include
   [ -e .node/include ] && exit 0

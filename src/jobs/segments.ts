@@ -80,6 +80,10 @@ export class ShardSegments {
     await this.index(runs);
     add(this.outcome, this.sink.outcome);
   }
+  /** Nothing of it is on its way to Elasticsearch or the store any more, however that ended. */
+  async quiet(): Promise<void> {
+    await this.working.catch(() => undefined);
+  }
   /** No longer needed. */
   async drop(): Promise<void> {
     const { capture } = this.j;

@@ -167,14 +167,14 @@ export async function shardJob(j: ShardPayload, ctx: JobContext): Promise<void> 
   const job = shardJobs(path, kept.shards, j.windowBytes, decode, surveyed)[j.shard];
   const runDir = mkdtempSync(join(ctx.tmp, "shard-"));
   const progress = { done: 0, total: kept.rows, records: 0 };
+  const sink = sinkOf(ctx, entry, (waiting) => tell({ waiting }));
+  const tell = (more: Partial<JobProgress>): void => {
+    progress.records = sink.outcome.indexed + sink.outcome.present;
+    ctx.progress({ ...progress, ...more });
+  };
+  const stop = new AbortController();
+  const segments = new ShardSegments(cluster.store, j, sink, runDir, (error) => stop.abort(error));
   try {
-    const sink = sinkOf(ctx, entry, (waiting) => tell({ waiting }));
-    const tell = (more: Partial<JobProgress>): void => {
-      progress.records = sink.outcome.indexed + sink.outcome.present;
-      ctx.progress({ ...progress, ...more });
-    };
-    const stop = new AbortController();
-    const segments = new ShardSegments(cluster.store, j, sink, runDir, (error) => stop.abort(error));
     await segments.find();
     if (segments.resume) log.info({ capture: j.capture, shard: j.shard, rows: segments.resume.rows }, "goes on from its checkpoint");
     const done = await ctx.pool.run(
@@ -198,6 +198,7 @@ export async function shardJob(j: ShardPayload, ctx: JobContext): Promise<void> 
     await writeKept(ctx, j.capture, `shard-${j.generation}-${j.shard}`, value);
     await segments.drop();
   } finally {
+    await segments.quiet(); // who cancelled this deletes the records next
     rmSync(runDir, { recursive: true, force: true });
   }
 }

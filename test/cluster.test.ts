@@ -3,6 +3,10 @@ import { createHash } from "node:crypto";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { DEFAULT_DECODE } from "../dist/config.js";
+import { openCluster } from "../dist/jobs/cluster.js";
+import { importKey } from "../dist/jobs/import-key.js";
+import { submit } from "../dist/jobs/submit.js";
 import { fixture, linesIn, type TestCluster, testCluster } from "./support/cluster.js";
 
 const MIXED = fixture("mixed/everything.pcap");
@@ -191,6 +195,40 @@ test("cancel: queued work goes, nothing is left", async () => {
     expect((await own.run("jobs", "retry", capture.id)).status).toBe(0);
     const done = await own.run("analyze", join(own.dir, "x.pcap"), "--json", "--quiet");
     expect(JSON.parse(done.stdout).accounting.read).toBe(288);
+  } finally {
+    await own.close();
+  }
+});
+
+test("one case's flood of uploads does not keep another's first one waiting", async () => {
+  const own = await testCluster();
+  try {
+    const small = readFileSync(fixture("arp/who-has.pcap"));
+    const cluster = await openCluster({
+      redis: own.env.REDIS_URL,
+      elasticsearch: own.env.ELASTICSEARCH_URL,
+      queue_prefix: own.prefix,
+      index_prefix: own.prefix,
+      store: join(own.dir, "data", "store"),
+    } as never);
+    const add = async (name: string, n: number): Promise<string> => {
+      const bytes = Buffer.from(small);
+      bytes.writeUInt32LE(1700000000 + n, 24); // another capture
+      const input = (async function* () {
+        yield bytes;
+      })();
+      const cases = { [name]: { name: `${name}-${n}`, added: new Date().toISOString(), by: "" } };
+      const key = importKey(DEFAULT_DECODE);
+      return (await submit(cluster, { name: `${name}-${n}.pcap`, input, key, shards: 1, windowBytes: 1 << 20, force: false, cases })).entry
+        .id;
+    };
+    for (let n = 0; n < 60; n++) await add("flood", n);
+    const late = await add("quiet", 1000);
+    await own.worker(1);
+    while ((await cluster.catalog.find(late))?.status !== "done") await new Promise((r) => setTimeout(r, 20));
+    const done = (await cluster.catalog.list()).filter((e) => e.status === "done").length;
+    expect(done).toBeLessThan(40);
+    await cluster.close();
   } finally {
     await own.close();
   }

@@ -1,9 +1,7 @@
 /** Captures that somebody starts, watches and stops from elsewhere: each a `threatflow capture` of its own that tells how it goes. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { ThreatflowError } from "../errors.js";
+import { type CaptureProcess, endCaptures, startCapture } from "./capture-process.js";
 import type { LiveStatus } from "./record.js";
 
 export interface LiveCapture {
@@ -25,7 +23,7 @@ const REMEMBERED = 50;
 export class LiveCaptures {
   private readonly dataDir: string;
   private readonly all: LiveCapture[] = [];
-  private readonly running = new Map<string, ChildProcess>();
+  private readonly running = new Map<string, CaptureProcess>();
   constructor(dataDir: string) {
     this.dataDir = dataDir;
   }
@@ -40,42 +38,15 @@ export class LiveCaptures {
     if (this.running.size >= MOST_RUNNING)
       throw new ThreatflowError("QUOTA", `${MOST_RUNNING} captures are running already`, "stop one of them first");
     const c: LiveCapture = { id: randomUUID().slice(0, 8), capture, started: new Date().toISOString(), state: "running" };
-    const child = spawn(
-      process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        fileURLToPath(new URL("../cli/main.js", import.meta.url)),
-        "capture",
-        ...capture,
-        "--data",
-        this.dataDir,
-        "--json",
-        "--status",
-        "json",
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    this.running.set(c.id, child);
+    const started = startCapture([...capture, "--status", "json"], this.dataDir, (line) => {
+      if (line.startsWith("{")) c.status = (JSON.parse(line) as { status: LiveCapture["status"] }).status;
+    });
+    this.running.set(c.id, started);
     this.all.push(c);
     while (this.all.length > REMEMBERED && this.all[0].state !== "running") this.all.shift();
-    let out = "";
-    let said = "";
-    child.stdout.on("data", (b) => (out += b));
-    createInterface({ input: child.stderr }).on("line", (line) => {
-      if (line.startsWith("{")) c.status = (JSON.parse(line) as { status: LiveCapture["status"] }).status;
-      else said = line;
-    });
-    child.on("error", () => undefined);
-    child.on("close", (status) => {
+    void started.ended.then(({ well, what }) => {
       this.running.delete(c.id);
-      c.ended = new Date().toISOString();
-      try {
-        c.what = (JSON.parse(out) as { capture: { id: string } }).capture.id || "no packet came";
-      } catch {
-        // it told why on stderr
-      }
-      c.state = c.what !== undefined && (status === 0 || status === 3) ? "done" : "failed";
-      c.what ??= said || `exit ${status}`;
+      Object.assign(c, { ended: new Date().toISOString(), state: well ? "done" : "failed", what });
     });
     return c;
   }
@@ -84,19 +55,11 @@ export class LiveCaptures {
   stop(id: string): LiveCapture {
     const c = this.all.find((x) => x.id === id);
     if (!c) throw new ThreatflowError("NO_SUCH_JOB", `there is no live capture ${id}`, "");
-    this.running.get(id)?.kill("SIGINT");
+    this.running.get(id)?.child.kill("SIGINT");
     return c;
   }
 
-  async close(): Promise<void> {
-    await Promise.all(
-      [...this.running.values()].map(
-        (child) =>
-          new Promise<void>((resolve) => {
-            child.on("close", () => resolve());
-            child.kill("SIGINT");
-          }),
-      ),
-    );
+  close(): Promise<void> {
+    return endCaptures(this.running.values());
   }
 }

@@ -22,6 +22,8 @@ export interface CaptureJob {
   /** Most shards that the survey may cut it into. */
   shards: number;
   windowBytes: number;
+  /** Its turn: the lower, the sooner. */
+  priority: number;
 }
 export interface ShardPayload extends CaptureJob {
   shard: number;
@@ -40,7 +42,21 @@ export const backoff = (attempt: number): number =>
   Math.min(PAUSE_MOST_MS, PAUSE_MS * 2 ** Math.min(attempt - 1, 10)) * (0.75 + Math.random() / 2);
 
 /** The larger a capture, the later its turn: 1 below 1 MiB, one more for each doubling. A small upload passes a large import. */
-export const priorityOf = (bytes: number): number => Math.max(1, Math.ceil(Math.log2(Math.max(1, bytes) / (1 << 20))) + 1);
+const priorityOf = (bytes: number): number => Math.max(1, Math.ceil(Math.log2(Math.max(1, bytes) / (1 << 20))) + 1);
+
+/** How long a case is remembered to have queued captures, s; and what a doubling of their number puts a later one back. */
+const FLOOD_SECONDS = 600;
+const FLOOD_STEP = 2;
+/**
+ * The turn of a capture that a case queues now: by its size, and the later the more the case has queued lately. One case's ten thousand uploads
+ * do not keep another's first one waiting.
+ */
+export async function turnOf(redis: Redis, s: Settings, caseName: string, bytes: number): Promise<number> {
+  const key = `${s.queue_prefix}:queued-lately:${caseName}`;
+  const lately = await within(redis.incr(key), s);
+  if (lately === 1) await within(redis.expire(key, FLOOD_SECONDS), s);
+  return priorityOf(bytes) + FLOOD_STEP * Math.floor(Math.log2(lately));
+}
 
 export const jobOptions = (
   queue: QueueName,

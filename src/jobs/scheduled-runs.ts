@@ -1,9 +1,8 @@
 /** Runs of scheduled captures on this machine, each a process of its own. Runs that were missed are recorded, never silently skipped. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { hostname } from "node:os";
-import { fileURLToPath } from "node:url";
 import { alive } from "../alive.js";
 import { nextDue, type Schedule, type Schedules } from "../catalog/schedules.js";
+import { type CaptureProcess, endCaptures, startCapture } from "./capture-process.js";
 
 /** How late a run may begin; later it counts as missed. */
 const GRACE_MS = 30000;
@@ -15,7 +14,7 @@ export class ScheduledRuns {
   private readonly schedules: Schedules;
   private readonly dataDir: string;
   private readonly told: (text: string) => void;
-  private readonly running = new Map<string, ChildProcess>();
+  private readonly running = new Map<string, CaptureProcess>();
   private readonly by = { host: hostname(), pid: process.pid };
 
   constructor(schedules: Schedules, dataDir: string, told: (text: string) => void) {
@@ -60,56 +59,22 @@ export class ScheduledRuns {
       return;
     }
     if (!(await this.schedules.claim({ ...run, state: "running", what: "" }))) return;
-    const child = spawn(
-      process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        fileURLToPath(new URL("../cli/main.js", import.meta.url)),
-        "capture",
-        ...s.capture,
-        "--data",
-        this.dataDir,
-        "--json",
-        "--quiet",
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
-    this.running.set(s.id, child);
+    const started = startCapture([...s.capture, "--quiet"], this.dataDir);
+    this.running.set(s.id, started);
     this.told(`schedule ${s.id}: capture begun`);
-    let out = "";
-    let err = "";
-    child.stdout.on("data", (b) => (out += b));
-    child.stderr.on("data", (b) => (err = (err + b).slice(-2000)));
-    child.on("error", () => undefined);
-    child.on("close", (status) => {
+    void started.ended.then(({ well, what }) => {
       this.running.delete(s.id);
-      let id = "";
-      try {
-        id = (JSON.parse(out) as { capture: { id: string } }).capture.id || "no packet came";
-      } catch {
-        // it told why on stderr
-      }
-      const well = status === 0 && id !== "";
-      const what = well ? id : err.trim().split("\n").at(-1) || `exit ${status}`;
       this.recording = this.recording
         .then(() => this.schedules.record({ ...run, state: well ? "done" : "failed", what }))
         .catch((error: Error) => this.told(`schedule ${s.id}: ${error.message}`));
-      this.told(`schedule ${s.id}: ${well ? `capture ${id.slice(0, 12)}` : `failed: ${what}`}`);
+      this.told(`schedule ${s.id}: ${well ? `capture ${what.slice(0, 12)}` : `failed: ${what}`}`);
     });
   }
   private recording: Promise<void> = Promise.resolve();
 
   /** Those at work end as on Ctrl-C and keep what they have. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.running.values()].map(
-        (c) =>
-          new Promise<void>((resolve) => {
-            c.on("close", () => resolve());
-            c.kill("SIGINT");
-          }),
-      ),
-    );
+    await endCaptures(this.running.values());
     await this.recording;
   }
 }

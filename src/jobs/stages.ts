@@ -23,7 +23,7 @@ import { optionsOf } from "./import-key.js";
 import { log } from "./log.js";
 import { captureRuns, setAsideOf, shardCount, shardJobs } from "./plan.js";
 import type { Pool } from "./pool.js";
-import { type CaptureJob, type FinishPayload, jobId, jobOptions, priorityOf, type ShardPayload } from "./queues.js";
+import { type CaptureJob, type FinishPayload, jobId, jobOptions, type ShardPayload } from "./queues.js";
 import { ShardSegments } from "./segments.js";
 import { type SetAsideShard, summarize } from "./summary.js";
 
@@ -119,7 +119,7 @@ export async function surveyJob(j: CaptureJob, ctx: JobContext): Promise<void> {
       source: { givenBytes: source.givenBytes, compression: source.compression, notes: source.notes, unpacked: source.path !== given },
     };
     await writeKept(ctx, j.capture, "survey", kept);
-    await addFlow(cluster, { ...j, shards }, entry.bytes);
+    await addFlow(cluster, { ...j, shards });
     await wanted(cluster, j, "decoding");
   } finally {
     source.dispose();
@@ -128,9 +128,9 @@ export async function surveyJob(j: CaptureJob, ctx: JobContext): Promise<void> {
 }
 
 /** The finish job with one child a shard; added once, whatever happened to an earlier try of the survey. */
-async function addFlow(c: Cluster, j: CaptureJob, bytes: number): Promise<void> {
+async function addFlow(c: Cluster, j: CaptureJob): Promise<void> {
   if (await c.queues.finish.getJob(jobId("finish", j))) return;
-  const priority = priorityOf(bytes);
+  const { priority } = j;
   await c.queues.flows.add({
     name: "finish",
     queueName: "finish",

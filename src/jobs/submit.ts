@@ -1,12 +1,12 @@
 /** The submitting side: takes a capture into the store, claims its import, queues it, and follows it to its end. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CaptureEntry } from "../catalog/catalog.js";
-import { freshAgain, freshEntry } from "../catalog/catalog.js";
+import { freshAgain, freshEntry, membershipsOf } from "../catalog/catalog.js";
 import { type ErrorCode, ThreatflowError } from "../errors.js";
 import { deleteRecords } from "../sinks/indices.js";
 import type { Cluster } from "./cluster.js";
 import { difference } from "./import-key.js";
-import { type CaptureJob, jobId, jobOptions, priorityOf, QUEUES, within } from "./queues.js";
+import { type CaptureJob, jobId, jobOptions, QUEUES, turnOf, within } from "./queues.js";
 import type { JobProgress } from "./stages.js";
 import type { Progress } from "./summary.js";
 
@@ -62,8 +62,9 @@ export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) =>
 const later = (e: CaptureEntry): number => Math.max(Date.now(), e.generation + 1);
 
 export async function enqueue(c: Cluster, entry: CaptureEntry, shards: number, windowBytes: number): Promise<void> {
-  const j: CaptureJob = { capture: entry.id, generation: entry.generation, shards, windowBytes };
-  await within(c.queues.survey.add("survey", j, jobOptions("survey", j, priorityOf(entry.bytes))), c.settings);
+  const priority = await turnOf(c.queues.redis, c.settings, Object.keys(membershipsOf(entry))[0], entry.bytes);
+  const j: CaptureJob = { capture: entry.id, generation: entry.generation, shards, windowBytes, priority };
+  await within(c.queues.survey.add("survey", j, jobOptions("survey", j, priority)), c.settings);
 }
 
 /** Waits until the import is over. Throws what it failed with. */

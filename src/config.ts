@@ -13,7 +13,7 @@ export const INDEX_BLOCK_ROWS = 32 * 1024;
 /** Bytes that a compressed capture or stdin may unpack to, by default. */
 export const DEFAULT_SPOOL_QUOTA = 200 * 2 ** 30;
 /** Rows of the index after which a shard's state is written out, so that who does it again goes on from there. */
-export const SEGMENT_ROWS = 2_000_000;
+export const SEGMENT_ROWS = 5_000_000;
 /** How often a shard's process may die before the shard is set aside. */
 export const MAX_DEATHS = 2;
 

@@ -162,6 +162,11 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.goto(`${url}/#/schedules`);
     await page.selectOption('select[aria-label="interface (live)"]', "lo");
     await page.fill('input[aria-label="filter, e.g. not port 22 (live)"]', "udp port 9");
+    await page.getByRole("link", { name: "Explain" }).first().click();
+    await page.locator("pre", { hasText: /destination port|\(000\)/ }).waitFor();
+    await page.goBack();
+    await page.selectOption('select[aria-label="interface (live)"]', "lo");
+    await page.fill('input[aria-label="filter, e.g. not port 22 (live)"]', "udp port 9");
     await page.getByRole("button", { name: "Start" }).click();
     const card = page.locator("#live article");
     await card.waitFor();

@@ -2,8 +2,15 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 
-export function filters(page: HTMLElement): void {
-  const box = h("input", { type: "search", id: "filter", placeholder: "tcp port 443, or a pasted tcpdump -dd program", "aria-label": "filter" });
+/** Beside a box with a filter: what it says, on the page of filters. */
+export function explainLink(box: HTMLInputElement): HTMLAnchorElement {
+  const link = h("a", { href: "#/filters" }, "Explain");
+  box.addEventListener("input", () => link.setAttribute("href", `#/filters?${new URLSearchParams({ filter: box.value })}`));
+  return link;
+}
+
+export function filters(page: HTMLElement, p: URLSearchParams): void {
+  const box = h("input", { type: "search", id: "filter", value: p.get("filter") ?? "", placeholder: "tcp port 443, or a pasted tcpdump -dd program", "aria-label": "filter" });
   const out = h("div");
   const explain = async (): Promise<void> => {
     try {
@@ -33,4 +40,5 @@ export function filters(page: HTMLElement): void {
     ),
     h("section", { class: "card" }, out),
   );
+  if (box.value) void explain();
 }

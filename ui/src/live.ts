@@ -1,6 +1,7 @@
 /** A capture that begins now: started, watched, stopped. */
 import { get, send } from "./api.js";
 import { h, note, number, size, time } from "./dom.js";
+import { explainLink } from "./filters.js";
 
 interface Live {
   id: string;
@@ -50,7 +51,7 @@ export async function live(names: readonly string[], alive: AbortSignal): Promis
   const rotate = input("new segment, e.g. 60s or 256MB");
   const keep = input("keep, e.g. 24h or 10GB");
   const duration = input("seconds, or until Stop", { type: "number", min: "1" });
-  const f = h("form", { class: "card row" }, iface, filter, rotate, keep, duration, h("button", { class: "main" }, "Start"));
+  const f = h("form", { class: "card row" }, iface, filter, explainLink(filter), rotate, keep, duration, h("button", { class: "main" }, "Start"));
   f.addEventListener("submit", (e) => {
     e.preventDefault();
     void act("POST", "/api/live", {

@@ -30,7 +30,7 @@ async function show(): Promise<void> {
     else if (parts[0] === "records") await records(page, p);
     else if (parts[0] === "flow") await flow(page, parts[1]);
     else if (parts[0] === "topology") await topology(page, p, alive.signal);
-    else if (parts[0] === "filters") filters(page);
+    else if (parts[0] === "filters") filters(page, p);
     else if (parts[0] === "schedules") await schedules(page, alive.signal);
     else if (parts[0] === "people") await people(page);
     else await captures(page, alive.signal);

@@ -1,6 +1,7 @@
 /** Captures on the server's machine: live ones, and those at fixed times with how their runs ended. */
 import { get, send } from "./api.js";
 import { h, note, time } from "./dom.js";
+import { explainLink } from "./filters.js";
 import { live } from "./live.js";
 
 interface Run {
@@ -86,7 +87,7 @@ function form(names: readonly string[], act: (method: string, path: string, body
   const duration = input("seconds to record", { type: "number", min: "1", required: true });
   const filter = input("filter, e.g. not port 22");
   const keep = input("keep, e.g. 7d or 10GB");
-  const f = h("form", { class: "card row" }, iface, cron, every, duration, filter, keep, h("button", { class: "main" }, "Add"));
+  const f = h("form", { class: "card row" }, iface, cron, every, duration, filter, explainLink(filter), keep, h("button", { class: "main" }, "Add"));
   f.addEventListener("submit", (e) => {
     e.preventDefault();
     void act("POST", "/api/schedules", {

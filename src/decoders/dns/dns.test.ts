@@ -62,3 +62,21 @@ test("4,096 questions wait for answers in one flow; one more, and the oldest is 
   expect(asked(4096).anomalies).toEqual([]);
   expect(asked(4097).anomalies).toEqual(["dns-waiting-limit"]);
 });
+test("a question is given up after 60 seconds, not at 60", () => {
+  const answered = (later: number): (string | undefined)[] => {
+    const outcomes: (string | undefined)[] = [];
+    const session = dns.open(
+      { ...view, transport: "udp" },
+      { record: (e) => outcomes.push(e.outcome), anomaly: () => undefined },
+      { credentials: false },
+    );
+    const say = (side: 0 | 1, hex: string, clock: number): void =>
+      void session.data(side, Buffer.from(hex, "hex"), () => ({ packet: 1, seconds: clock, nanos: 0, clock }), 0);
+    say(0, HEADER + QUESTION, 100);
+    say(1, `00018180${"00010001"}00000000${QUESTION}c00c00010001000000010004c0000201`, 100 + later);
+    session.end();
+    return outcomes;
+  };
+  expect(answered(60)).toEqual(["success"]);
+  expect(answered(61)).toEqual(["unknown", "success"]);
+});

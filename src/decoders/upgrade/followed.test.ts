@@ -163,7 +163,7 @@ test.each([
 test("who has not upgraded after 64 KiB is left alone", () => {
   const line = text(`${"x".repeat(1023)}\n`);
   const lines = (n: number): [0 | 1, string][] => Array.from({ length: n }, () => [0, line]);
-  expect(drive(named("smtp"), lines(64)).last[0]?.kind).toBe("ok");
+  expect(drive(named("smtp"), lines(65)).last[0]?.kind).toBe("ok");
   expect(drive(named("smtp"), lines(66)).last[0]).toEqual({ kind: "stop", reason: "finished" });
 });
 test("TLS begins with a handshake record that holds a hello, at the beginning of a message only", () => {

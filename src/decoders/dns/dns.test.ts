@@ -1,6 +1,7 @@
 /** Messages at the edges of what a header says. */
 import type { At, Emission } from "../contract.js";
 import { dns } from "./index.js";
+import { readName } from "./names.js";
 
 const at: At = { packet: 1, seconds: 0, nanos: 0 };
 const view = { transport: "tcp", protocol: 6, clientPort: 50000, serverPort: 53 } as const;
@@ -79,4 +80,19 @@ test("a question is given up after 60 seconds, not at 60", () => {
   };
   expect(answered(60)).toEqual(["success"]);
   expect(answered(61)).toEqual(["unknown", "success"]);
+});
+test("over TCP a header whose counts cannot be is none, also before the message is whole", () => {
+  const header = (additional: string): Buffer => Buffer.from(`0100${HEADER.slice(0, 20)}${additional}`, "hex");
+  const probe = (additional: string) => dns.probe(header(additional), view).sure;
+  expect([probe("0000"), probe("1fff"), probe("2101"), probe("0021")]).toEqual(["unsure", "unsure", "no", "unsure"]);
+});
+test("a name that ends with the message: what stands there, and that it is not whole", () => {
+  const read = (hex: string) => {
+    const r = { bytes: Buffer.from(hex, "hex"), pos: 0, wrong: undefined as string | undefined };
+    return [readName(r as never), r.wrong, r.pos];
+  };
+  expect(read("016100")).toEqual(["a", undefined, 3]);
+  expect(read("0161")).toEqual(["a", "dns-name-truncated", 2]);
+  expect(read("0261")).toEqual([".", "dns-name-truncated", 2]);
+  expect(read("00")).toEqual([".", undefined, 1]);
 });

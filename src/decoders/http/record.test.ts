@@ -11,6 +11,7 @@ test.each([
   ["GET", "/a?", "x.example", "http://x.example/a?", ["x.example", undefined, "/a", undefined]],
   ["GET", "?a=b", "x.example", "http://x.example?a=b", ["x.example", undefined, undefined, "a=b"]],
   ["GET", "a/b", "x.example", "http://x.example/a/b", ["x.example", undefined, "a/b", undefined]],
+  ["GET", "#a", "x.example", "http://x.example/#a", ["x.example", undefined, undefined, undefined]],
   ["GET", "", "x.example", "http://x.example", ["x.example", undefined, undefined, undefined]],
   ["GET", "/a", undefined, undefined, [undefined, undefined, "/a", undefined]],
   ["OPTIONS", "*", "x.example", "http://x.example", ["x.example", undefined, "*", undefined]],

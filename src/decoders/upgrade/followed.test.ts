@@ -137,6 +137,8 @@ test.each([
     for (const [side, left] of [client, server].entries()) {
       if (!left) continue;
       expect([step, side, d.last[side]?.kind]).toEqual([step, side, "handover"]);
+      // One byte at a time: the last byte of the reply hands over, and what comes next is not touched any more.
+      if (name === "socks" && step === 1) expect([side, d.left[side]]).toEqual([side, left]);
       if (step === Infinity) expect([side, d.left[side]]).toEqual([side, left]);
     }
   }

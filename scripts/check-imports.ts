@@ -9,7 +9,7 @@ const MAY: Record<string, readonly string[]> = {
   decoders: ["engine", "records"],
   records: ["engine", "decoders", "flows"],
   flows: ["engine", "decoders", "records", "sinks"],
-  checkpoint: ["engine", "flows"],
+  checkpoint: ["engine", "flows", "records"],
   hooks: ["engine", "records"],
   ingest: ["engine", "hooks", "records", "settings"],
   sinks: ["engine", "decoders", "records", "search"],

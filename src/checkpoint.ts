@@ -4,12 +4,12 @@
  */
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { SCHEMA_VERSION } from "./config.js";
 import type { Engine } from "./engine/engine.js";
 import type { Flows } from "./flows/flows.js";
+import { VERSION } from "./records/tables.js";
 
-/** Raised when state means something else than before. */
-const VERSION = 1;
+/** Raised when the file's form changes. What state means may change with each version of ours: another version's is not read. */
+const FORM = 1;
 const HEAD_BYTES = 8;
 /** No block is larger: what a damaged length would make us read. */
 const MAX_BLOCK = 1 << 30;
@@ -68,14 +68,18 @@ export function readCheckpoint(path: string, engine: Engine, flows: Flows): Cut 
       return bytes;
     };
     if (!engine.restore(more(KIND.engine))) return undefined;
-    flows.restore(each(more(KIND.flows)));
+    try {
+      flows.restore(each(more(KIND.flows)));
+    } catch {
+      return undefined; // state of a class that this version does not know, or of another shape
+    }
     return { rows: Number(rows), clock: BigInt(clock) };
   } finally {
     closeSync(fd);
   }
 }
 
-const label = (): string => `threatflow-checkpoint ${VERSION} ${SCHEMA_VERSION} ${process.versions.v8}`;
+const label = (): string => `threatflow-checkpoint ${FORM} ${VERSION} ${process.versions.v8}`;
 
 function* each(more: () => Buffer | undefined): Generator<Buffer> {
   for (let b = more(); b; b = more()) yield b;

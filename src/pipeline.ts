@@ -63,19 +63,20 @@ export async function decodeShard(
   progress?: (packets: number) => void,
   segments?: Segments,
 ): Promise<ShardResult> {
-  const parts = new Parts();
-  const fresh = (): { engine: Engine; flows: Flows } => {
+  const fresh = (): { engine: Engine; parts: Parts; flows: Flows } => {
+    const parts = new Parts();
     const engine = new Engine({ shard: job.shard, shards: job.shards, tcpOverlap: job.decode.tcpOverlap, ipOverlap: job.decode.ipOverlap });
     engine.interfaces(job.linktypes);
-    return { engine, flows: new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers }) };
+    return { engine, parts, flows: new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers }) };
   };
-  let { engine, flows } = fresh();
+  let { engine, parts, flows } = fresh();
   let cut: Cut = { rows: 0, clock: 0n };
   if (segments?.resume !== undefined) {
     const there = readCheckpoint(segments.resume, engine, flows);
     if (there) cut = there;
     else {
-      ({ engine, flows } = fresh());
+      if (segments.only) throw new ThreatflowError("INTERNAL", "the checkpoint that the shard was to end at cannot be read");
+      ({ engine, parts, flows } = fresh());
       segments.anew?.();
     }
   }

@@ -1,5 +1,6 @@
 /** The laws, on the project's own fixtures: same capture same records, every packet accounted for, golden records. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
 import { Pool } from "../dist/jobs/pool.js";
 import { validateLine } from "../dist/records/validator.js";
 import { decode, recordsOf, repeatedId } from "./support/decode.ts";
@@ -48,6 +49,15 @@ test.each([
     (bytes: Buffer) => Buffer.from(bytes.toString("latin1").replace("threatflow-checkpoint 1", "threatflow-checkpoint 0"), "latin1"),
   ],
   ["that is empty", () => Buffer.alloc(0)],
+  [
+    "whole, but of a class that is not known here",
+    (bytes: Buffer) => {
+      const body = Buffer.from(bytes.subarray(0, -12).toString("latin1").replaceAll("StreamFlow", "StrangeOne"), "latin1");
+      const last = Buffer.from(bytes.subarray(-12));
+      last.writeUInt32LE(crc32(body), 8);
+      return Buffer.concat([body, last]);
+    },
+  ],
 ])("a checkpoint %s is not used: the shard begins again", async (_what, change) => {
   const path = fixtures().find((f) => f.includes("everything")) as string;
   const spoil = (checkpoint: string): void => writeFileSync(checkpoint, change(readFileSync(checkpoint)));

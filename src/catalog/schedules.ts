@@ -46,7 +46,7 @@ export interface Schedules {
 }
 /** Runs that are looked through; older ones are forgotten when a schedule runs again. */
 const MOST_RUNS = 10000;
-const KEPT_RUNS = 500;
+const KEPT_RUNS = 100;
 
 /** First time after `after` that a schedule is due. Throws USAGE where the cron expression is none. */
 export function nextDue(s: Pick<Schedule, "cron" | "every">, after: Date, added: Date): Date {

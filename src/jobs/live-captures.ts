@@ -39,7 +39,11 @@ export class LiveCaptures {
       throw new ThreatflowError("QUOTA", `${MOST_RUNNING} captures are running already`, "stop one of them first");
     const c: LiveCapture = { id: randomUUID().slice(0, 8), capture, started: new Date().toISOString(), state: "running" };
     const started = startCapture([...capture, "--status", "json"], this.dataDir, (line) => {
-      if (line.startsWith("{")) c.status = (JSON.parse(line) as { status: LiveCapture["status"] }).status;
+      try {
+        c.status = (JSON.parse(line) as { status: LiveCapture["status"] }).status;
+      } catch {
+        // a line for people, or one that was cut short when the process died
+      }
     });
     this.running.set(c.id, started);
     this.all.push(c);

@@ -36,5 +36,7 @@ export type FromWorker =
   | { type: "ready" }
   | { type: "progress"; id: number; packets: number }
   | { type: "segment"; id: number; reached: Reached }
+  /** The checkpoint that it was to go on from does not fit: it begins at the beginning. */
+  | { type: "anew"; id: number }
   | { type: "done"; id: number; result: ShardResult; runs: RunFile[] }
   | { type: "failed"; id: number; code: string; message: string; remedy: string };

@@ -22,6 +22,8 @@ export interface Watching {
   signal?: AbortSignal;
   /** A segment is done; its checkpoint stays where it is until somebody removes it. Without this the pool removes those it no longer needs. */
   segment?: (r: Reached) => void;
+  /** The checkpoint to go on from did not fit: all is done again. */
+  anew?: () => void;
 }
 
 /**
@@ -143,7 +145,10 @@ export class Pool {
     if (m.type === "ready" || !p || m.id !== p.id) return;
     if (m.type === "progress") p.watching.progress?.(m.packets);
     else if (m.type === "segment") this.reached(p, m.reached);
-    else {
+    else if (m.type === "anew") {
+      p.task = { ...p.task, resume: undefined };
+      p.watching.anew?.();
+    } else {
       w.busy = undefined;
       if (m.type === "done")
         p.resolve({

@@ -53,9 +53,9 @@ const FLOOD_STEP = 2;
  */
 export async function turnOf(redis: Redis, s: Settings, caseName: string, bytes: number): Promise<number> {
   const key = `${s.queue_prefix}:queued-lately:${caseName}`;
-  const lately = await within(redis.incr(key), s);
-  if (lately === 1) await within(redis.expire(key, FLOOD_SECONDS), s);
-  return priorityOf(bytes) + FLOOD_STEP * Math.floor(Math.log2(lately));
+  const done = await within(redis.multi().set(key, 0, "EX", FLOOD_SECONDS, "NX").incr(key).exec(), s);
+  const lately = Number(done?.[1]?.[1] ?? 1);
+  return priorityOf(bytes) + FLOOD_STEP * Math.floor(Math.log2(Math.max(1, lately)));
 }
 
 export const jobOptions = (

@@ -17,6 +17,9 @@ interface Payload {
 }
 /** Captures that may run at once on a machine. */
 const MOST_AT_ONCE = 64;
+/** How often a run is tried whose catalogue is away, and the pause between, ms: half a day. */
+const TRIES = 4320;
+const PAUSE_MS = 10000;
 
 const queueName = (host: string): string => `capture-${host.replaceAll(/[^A-Za-z0-9_.-]/g, "_")}`;
 /** When a schedule is due, as text that BullMQ keeps: `nextDue` reads it again, so that all count the same way. */
@@ -39,7 +42,8 @@ export function redisTimer(settings: Settings): Timer {
     }
     return q;
   };
-  const kept = { removeOnComplete: true, removeOnFail: { count: 1000 } };
+  // A run is tried until the catalogue can be asked; if that is late it is recorded as missed.
+  const kept = { attempts: TRIES, backoff: { type: "fixed", delay: PAUSE_MS }, removeOnComplete: true, removeOnFail: { count: 1000 } };
   return {
     async set(s) {
       await within(

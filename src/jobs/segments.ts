@@ -8,6 +8,7 @@ import { deserialize, serialize } from "node:v8";
 import { ThreatflowError } from "../errors.js";
 import type { CaptureStore, StorePart } from "../ingest/capture-store.js";
 import type { BulkOutcome, ElasticsearchSink } from "../sinks/elasticsearch.js";
+import { log } from "./log.js";
 import type { Reached, RunFile } from "./messages.js";
 import type { ShardPayload } from "./queues.js";
 
@@ -36,6 +37,7 @@ export class ShardSegments {
   private readonly failed: (error: unknown) => void;
   /** Segments whose records are not yet indexed, in order. */
   private readonly waiting: Reached[] = [];
+  private before: Reached | undefined;
   private kept: number | undefined;
   private working: Promise<void> = Promise.resolve();
   private busy = false;
@@ -74,6 +76,11 @@ export class ShardSegments {
     this.working.catch(this.failed);
   }
 
+  /** The store's checkpoint did not fit: what was counted until there comes again. */
+  anew(): void {
+    Object.assign(this.outcome, { indexed: 0, present: 0, refused: 0 });
+  }
+
   /** Indexes what is left. */
   async finish(runs: readonly RunFile[]): Promise<void> {
     await this.working;
@@ -97,7 +104,8 @@ export class ShardSegments {
       for (let r = this.waiting.shift(); r; r = this.waiting.shift()) {
         await this.index(r.runs);
         await this.keep(r);
-        if (this.waiting.length) rmSync(r.checkpoint, { force: true }); // the last one is what the pool goes on from
+        if (this.before) rmSync(this.before.checkpoint, { force: true }); // the pool goes on from a later one
+        this.before = r;
       }
     } finally {
       this.busy = false;
@@ -114,8 +122,20 @@ export class ShardSegments {
     }
   }
 
-  /** The state first, then what names it. */
+  /** A checkpoint that cannot be kept (a full disk, a store that is away) costs nothing but itself. */
   private async keep(r: Reached): Promise<void> {
+    try {
+      await this.toStore(r);
+    } catch (error) {
+      log.warn(
+        { capture: this.j.capture, shard: this.j.shard, rows: r.rows, error: (error as Error).message },
+        "a checkpoint was not kept",
+      );
+      await this.store.drop(this.j.capture, stateAt(this.j, r.rows)).catch(() => undefined);
+    }
+  }
+  /** The state first, then what names it. */
+  private async toStore(r: Reached): Promise<void> {
     const { capture } = this.j;
     const file = join(this.scratch, `${part(this.j)}.keep`);
     copyFileSync(r.checkpoint, file);

@@ -1,11 +1,12 @@
 /** A capture's frames on their way to an interface, as they are. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { DEFAULT_DECODE, DEFAULT_SPOOL_QUOTA, DEFAULT_WINDOW_BYTES } from "../config.js";
 import { INDEX_BYTES, INDEX_FLAG } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
 import { sendFrames } from "../ingest/live/portable.js";
-import { MemoryIndex } from "../ingest/packet-index.js";
+import { FileIndex } from "../ingest/packet-index.js";
 import { openSource } from "../ingest/source.js";
 import { readFully, survey } from "../ingest/survey.js";
 import { linktypeName } from "../records/protocols.js";
@@ -20,7 +21,8 @@ export async function sendCapture(
   o: { filter: Filter | undefined; perSecond: number; loops: number; workDir: string; signal: AbortSignal },
 ): Promise<number> {
   const source = await openSource(file, { spoolDir: o.workDir, quota: DEFAULT_SPOOL_QUOTA });
-  const index = new MemoryIndex();
+  const work = mkdtempSync(join(o.workDir, ".work-"));
+  const index = new FileIndex(join(work, "index"), "create");
   try {
     const { surveyed } = await survey(source, index, { decode: DEFAULT_DECODE, filter: o.filter, windowBytes: DEFAULT_WINDOW_BYTES });
     const other = [...surveyed.linktypes].find((l) => l !== ETHERNET);
@@ -48,5 +50,6 @@ export async function sendCapture(
   } finally {
     index.close();
     source.dispose();
+    rmSync(work, { recursive: true, force: true });
   }
 }

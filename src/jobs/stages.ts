@@ -187,6 +187,7 @@ export async function shardJob(j: ShardPayload, ctx: JobContext): Promise<void> 
         },
         signal: AbortSignal.any([ctx.signal, stop.signal]),
         segment: (r) => segments.reached(r),
+        anew: () => segments.anew(),
       },
     );
     await segments.finish("runs" in done ? done.runs : []);
@@ -199,6 +200,7 @@ export async function shardJob(j: ShardPayload, ctx: JobContext): Promise<void> 
     await segments.drop();
   } finally {
     await segments.quiet(); // who cancelled this deletes the records next
+    if (ctx.signal.aborted) await segments.drop().catch(() => undefined);
     rmSync(runDir, { recursive: true, force: true });
   }
 }

@@ -43,6 +43,7 @@ async function shard(id: number, task: ShardTask): Promise<void> {
         only: task.resume?.only,
         anew: () => {
           runs = [];
+          send({ type: "anew", id });
         },
       },
     );

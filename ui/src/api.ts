@@ -27,6 +27,17 @@ export async function get<T = any>(path: string, ask: Ask = {}, signal?: AbortSi
 export async function send(method: string, path: string, body?: object): Promise<any> {
   return answer(await change(path, { method, ...(body && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }) }));
 }
+/** What a button does: a request, then the list anew; what went wrong is told. */
+export const acting =
+  (show: () => Promise<void>, tell: (text: string) => void) =>
+  async (method: string, path: string, body?: object): Promise<void> => {
+    try {
+      await send(method, path, body);
+      await show();
+    } catch (error) {
+      tell((error as Error).message);
+    }
+  };
 export interface Session {
   name: string;
   role: "viewer" | "analyst" | "admin";

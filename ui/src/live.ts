@@ -1,5 +1,5 @@
 /** A capture that begins now: started, watched, stopped. */
-import { get, send } from "./api.js";
+import { acting, get } from "./api.js";
 import { h, note, number, size, time } from "./dom.js";
 import { explainLink } from "./filters.js";
 
@@ -19,14 +19,7 @@ export async function live(names: readonly string[], alive: AbortSignal): Promis
     const { captures } = await get<{ captures: Live[] }>("/api/live");
     if (!alive.aborted) list.replaceChildren(...captures.map(card));
   };
-  const act = async (method: string, path: string, body?: object): Promise<void> => {
-    try {
-      await send(method, path, body);
-      await show();
-    } catch (error) {
-      note((error as Error).message);
-    }
-  };
+  const act = acting(show, note);
   const card = (c: Live): HTMLElement => {
     const s = c.status;
     const how = s && `${number(s.packets)} packets, ${size(s.bytes)}, ${number(s.rate)}/s, ${number(s.dropped)} dropped, ${s.segments} segments, ${number(s.behind)} to decode`;

@@ -1,5 +1,5 @@
 /** Captures on the server's machine: live ones, and those at fixed times with how their runs ended. */
-import { get, send } from "./api.js";
+import { acting, get } from "./api.js";
 import { h, note, time } from "./dom.js";
 import { explainLink } from "./filters.js";
 import { live } from "./live.js";
@@ -27,14 +27,7 @@ export async function schedules(page: HTMLElement, alive: AbortSignal): Promise<
     if (alive.aborted) return;
     list.replaceChildren(...(all.length ? all.map(card) : [h("p", { class: "soft" }, "No schedule yet.")]));
   };
-  const act = async (method: string, path: string, body?: object): Promise<void> => {
-    try {
-      await send(method, path, body);
-      await show();
-    } catch (error) {
-      note((error as Error).message);
-    }
-  };
+  const act = acting(show, note);
   const card = (s: Schedule): HTMLElement => {
     const path = `/api/schedules/${s.id}`;
     return h(

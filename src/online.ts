@@ -19,6 +19,7 @@ export class Online {
   private readonly survey: InstanceType<typeof addon.Survey>;
   private readonly engine: Engine;
   private readonly parts = new Parts();
+  private readonly interims = new Parts();
   private readonly flows: Flows;
   private readonly rows = new Uint8Array(ROWS_AT_ONCE * INDEX_BYTES);
   private readonly status = new Float64Array(4);
@@ -32,18 +33,23 @@ export class Online {
   private readonly hooks: Hooks | undefined;
   packets = 0;
 
-  /** `observers`: of the interfaces, or how they are told from what the capture says of them. */
+  /** `observers`: of the interfaces, or how they are told from what the capture says of them; `interimNs`: see EngineOptions. */
   constructor(
     decode: DecodeOptions,
     observers: readonly (Observer | undefined)[] | ((s: NativeSummary) => readonly (Observer | undefined)[]),
     filter?: { program(linktype: number): Uint32Array },
+    interimNs = 0n,
   ) {
     this.filter = filter;
     this.observe = typeof observers === "function" ? observers : undefined;
     this.observers = typeof observers === "function" ? [] : [...observers];
     this.survey = new addon.Survey({ key: randomBytes(16), ipOverlap: OVERLAP.indexOf(decode.ipOverlap), dedupNs: decode.dedupNs });
-    this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap });
-    this.flows = new Flows(this.engine, this.parts, { credentials: decode.credentials, observers: this.observers });
+    this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap, interimNs });
+    this.flows = new Flows(this.engine, this.parts, {
+      credentials: decode.credentials,
+      observers: this.observers,
+      interims: this.interims,
+    });
     if (filter) this.survey.filtering(true);
     this.hooks = decode.hooks && new Hooks(decode.hooks, filter);
   }
@@ -95,11 +101,15 @@ export class Online {
 
   /** More waits than is good: seal. */
   get full(): boolean {
-    return this.parts.full;
+    return this.parts.full || this.interims.full;
   }
   /** What is ready, as sorted runs; a run's bytes are good until the next one. */
   seal(captureId: string): Generator<Run> {
     return this.parts.seal(captureId);
+  }
+  /** Open flows as they stood when they were last told, the newest of a flow last; a run's bytes are good until the next one. */
+  sealInterims(captureId: string): Generator<Run> {
+    return this.interims.seal(captureId);
   }
   /** What is ready, set apart until the capture's id is known. */
   spill(): Generator<Unsealed> {

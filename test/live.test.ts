@@ -427,6 +427,92 @@ live("records reach the terminal while the capture runs", async () => {
   await new Promise((resolve) => child.on("close", resolve));
 });
 
+const asked = (name: string, ...args: string[]): string[] => {
+  const r = spawnSync(threatflow, ["query", ...args, "--data", join(dir, name)], { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (r.status !== 0) throw new Error(r.stderr);
+  return r.stdout.trimEnd().split("\n");
+};
+const entries = (name: string): any[] =>
+  sh(`${threatflow} captures list --json --data ${join(dir, name)}`)
+    .stdout.split("\n")
+    .filter(Boolean)
+    .map((l) => JSON.parse(l));
+
+live(
+  "--follow: records are searched while it runs, with flows as they stand; in the end each once, as in NDJSON",
+  async () => {
+    const c = await capture("grow", "--follow");
+    for (let i = 0; i < 12; i++) {
+      replay(MIXED, "--topspeed");
+      await sleep(1000); // a delivery
+    }
+    await until(() => asked("grow", "*", "--dataset", "arp", "--count")[0] === String(12 * 3));
+    expect(asked("grow", "*", "--dataset", "http", "--count")).toEqual(["14"]); // packets that came before are retransmissions
+    const open = asked("grow", "flow.final: false", "--dataset", "flow", "--format", "ndjson").map((l) => JSON.parse(l));
+    const ended = open.filter((f) => f.flow.end_reason === "fin");
+    expect(ended.length).toBeGreaterThan(5);
+    expect(ended[0]).toMatchObject({ event: { type: ["connection", "end"] }, tcp: { state: "SF" } });
+    expect(new Set(open.map((f) => f.event.id)).size).toBe(open.length);
+    const [entry] = entries("grow");
+    expect(entry).toMatchObject({ status: "decoding", live: { pid: c.child.pid }, name: "vb" });
+    expect(sh(`${threatflow} delete ${entry.id} --data ${join(dir, "grow")}`).stderr).toMatch(/still being recorded/);
+    const r = await new Promise<any>((resolve) => {
+      c.child.kill("SIGINT");
+      void c.done.then(resolve);
+    });
+    expect(r.status).toBe(0);
+    const s = JSON.parse(r.stderr.slice(r.stderr.indexOf("{")));
+    expect(s.accounting.read).toBe(12 * 288);
+    const written = linesIn(join(dir, "grow", "nd"));
+    for (const [dataset, lines] of written) {
+      expect(lines).toHaveLength(s.records[dataset]);
+      expect(asked("grow", "*", "--dataset", dataset, "--format", "ndjson", "--limit", "1000000")).toEqual(lines);
+    }
+    expect(readdirSync(join(dir, "grow", "records", "flow"))).toEqual([`${entry.id}.parquet`]);
+    expect(entries("grow")).toMatchObject([{ status: "done", summary: { status: "complete" } }]);
+    expect(entries("grow")[0].live).toBeUndefined();
+  },
+  60_000,
+);
+
+live("killed while it follows: what was delivered stays, and the capture says that it broke off", async () => {
+  const c = await capture("broke", "--follow");
+  replay(MIXED, "--topspeed");
+  await until(() => existsSync(join(dir, "broke", "records")) && asked("broke", "*", "--dataset", "http", "--count")[0] === "14");
+  c.child.kill("SIGKILL");
+  await c.done;
+  expect(entries("broke")).toMatchObject([{ status: "failed", error: { message: "the capture broke off" } }]);
+  expect(asked("broke", "*", "--dataset", "http", "--count")).toEqual(["14"]);
+  const [{ id }] = entries("broke");
+  expect(sh(`${threatflow} delete ${id} --data ${join(dir, "broke")}`).status).toBe(0);
+  for (const d of readdirSync(join(dir, "broke", "records"))) expect(readdirSync(join(dir, "broke", "records", d))).toEqual([]);
+});
+
+live("the loopback interface, alone and among all: each packet once, though the kernel shows it twice", async () => {
+  for (const [name, on] of [
+    ["loop", "lo"],
+    ["loopany", "any"],
+  ]) {
+    const child = spawn(
+      threatflow,
+      ["capture", "-i", on, "--filter", "udp port 9", "--data", join(dir, name), "--ndjson", join(dir, name, "nd"), "--json", "--quiet"],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (b) => (out += b));
+    child.stderr.on("data", (b) => (err += b));
+    while (!err.includes("capturing on")) await sleep(50);
+    sh("for i in 1 2 3 4 5; do echo hello > /dev/udp/127.0.0.1/9; echo no > /dev/udp/127.0.0.1/10; done");
+    await sleep(300);
+    child.kill("SIGINT");
+    await new Promise((resolve) => child.on("close", resolve));
+    expect(JSON.parse(out).accounting).toMatchObject({ read: 5, decoded: 5, kernel_received: 5, kernel_dropped: 0 });
+    const flows = (linesIn(join(dir, name, "nd")).get("flow") as string[]).map((l) => JSON.parse(l));
+    expect(flows.map((f) => [f.source.packets, f.flow.payload_bytes.source])).toEqual(Array(5).fill([1, 6]));
+  }
+});
+
 live("a full disk ends the capture with what was kept, counted", async () => {
   const captures = join(dir, "diskfull", "captures");
   mkdirSync(captures, { recursive: true });

@@ -24,6 +24,7 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     options.shards = std::max(1u, u32(o.Get("shards")));
     options.tcp_overlap = overlap(o, "tcpOverlap");
     options.ip_overlap = overlap(o, "ipOverlap");
+    options.interim = u64(o.Get("interimNs"));
     read_key(o, options.key);
     engine_ = std::make_unique<Engine>(options);
     Bytes rows = bytes(info[1]), closed = bytes(info[2]), text = bytes(info[3]), arena = bytes(info[4]), status = bytes(info[5]);

@@ -7,7 +7,7 @@
 
 namespace tf {
 
-enum class Event : uint32_t { none, open, data, gap, side_end, datagram, frame, note, close, count };
+enum class Event : uint32_t { none, open, data, gap, side_end, datagram, frame, note, close, interim, count };
 
 // One event: 18 words. Times are whole seconds and nanoseconds; 64-bit numbers are doubles (exact to 2^53).
 struct EventRow {
@@ -28,7 +28,7 @@ struct EventRow {
 static_assert(sizeof(EventRow) == 72);
 constexpr uint32_t kNoFlow = 0xffffffff;
 
-// A closed flow, all doubles. Names are the TypeScript names.
+// A closed flow, or an open one as it stands, all doubles. Names are the TypeScript names.
 #define TF_FLOW_COLUMNS(X)                                                                                                        \
   X(firstPacket) X(firstSeconds) X(firstNanos) X(startSeconds) X(startNanos) X(endSeconds) X(endNanos) X(durationNs) X(endReason) \
   X(protocol) X(version) X(kind) X(sourcePort) X(destinationPort) X(hasPorts) X(interface) X(icmpType) X(icmpCode) X(rtt)         \
@@ -44,7 +44,7 @@ enum class Column : uint32_t {
       count
 };
 constexpr uint32_t kColumns = static_cast<uint32_t>(Column::count);
-enum class EndReason : uint32_t { fin, rst, timeout, capture_end };
+enum class EndReason : uint32_t { fin, rst, timeout, capture_end, none };
 
 // Rows and areas keep this much free before a packet is taken, so that one packet's outcome always fits.
 constexpr uint32_t kReserveRows = 16384, kReserveClosed = 64, kReserveText = 256u << 10, kReserveArena = 8u << 20;

@@ -179,6 +179,7 @@ void Engine::begin(Flow& f, const Packet& p, const Transport& t, bool forward, u
   f.first_packet = packet;
   f.first_time = f.start = f.end = time;
   f.last_clock = clock;
+  f.interim_at = clock + options_.interim;
   f.has_mac = p.has_mac;
   if (p.has_mac) {
     int sender = f.side0_forward == forward ? 0 : 1;
@@ -271,6 +272,7 @@ void Engine::ip(Packet& p, uint64_t packet, int64_t time, uint64_t clock, const 
     datagram(*f, side, t, p, packet, time);
   }
   flows_.touch(f);
+  if (options_.interim) interim(*f, clock);
 }
 
 void Engine::datagram(Flow& f, int side, const Transport& t, const Packet& p, uint64_t packet, int64_t time) {
@@ -399,7 +401,25 @@ void Engine::close(Flow* f, EndReason reason) {
   if (f->tcp && f->tcp->reset) reason = EndReason::rst;
   else if (f->tcp && f->tcp->fins_first) reason = EndReason::fin;
   for (const Note& n : f->notes) note_row(f->slot, n);
-  EventRow& r = b_->row(Event::close, f->slot);
+  tell(Event::close, *f, reason);
+  flows_.remove(f);
+}
+
+// How an open flow stands: when it ends on both sides, and at fixed intervals from its start, at its own packets (SEMANTICS 3).
+void Engine::interim(Flow& f, uint64_t clock) {
+  EndReason reason = EndReason::none;
+  if (f.tcp && f.tcp->reset) reason = EndReason::rst;
+  else if (f.tcp && f.tcp->fins_first) reason = EndReason::fin;
+  bool ended = reason != EndReason::none && !f.end_told;
+  if (!ended && clock < f.interim_at) return;
+  f.end_told |= ended;
+  if (clock >= f.interim_at) f.interim_at += ((clock - f.interim_at) / options_.interim + 1) * options_.interim;
+  tell(Event::interim, f, reason);
+}
+
+void Engine::tell(Event what, const Flow& flow, EndReason reason) {
+  const Flow* f = &flow;
+  EventRow& r = b_->row(what, f->slot);
   stamp(r, f->first_packet, f->first_time);
   r.offset = b_->closed_count;
   std::string text = f->opened ? std::string() : describe(*f);
@@ -449,7 +469,6 @@ void Engine::close(Flow* f, EndReason reason) {
     set(at(Column::mss0), h ? h->mss : 0);
     set(at(Column::stream0), h ? h->stream : 0);
   }
-  flows_.remove(f);
 }
 
 // Flows whose timeout the clock has passed leave memory. When they do is nobody's business: their end is the same at any time.

@@ -13,6 +13,7 @@ namespace tf {
 struct Options {
   uint32_t shard = 0, shards = 1;
   Overlap tcp_overlap = Overlap::linux_, ip_overlap = Overlap::linux_;
+  uint64_t interim = 0;  // ns of the clock between interim records of an open flow; 0: none
   uint64_t key[2] = {0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL};
 };
 
@@ -56,6 +57,8 @@ class Engine : private StreamSink {
   void open(Flow& f);
   std::string describe(const Flow& f) const;
   void close(Flow* f, EndReason reason);
+  void interim(Flow& f, uint64_t clock);
+  void tell(Event what, const Flow& f, EndReason reason);
   void expire(uint64_t clock, uint32_t most);
   void loose(const Oddities& o, uint64_t packet, int64_t time);
   void note_row(uint32_t flow, const Note& n);

@@ -85,6 +85,8 @@ struct FlowPlain {
   char history[26];
   uint32_t interface = 0;
   uint64_t first_packet = 0, last_clock = 0;
+  uint64_t interim_at = 0;  // clock of the next interim record
+  bool end_told = false;    // an interim record told that both sides ended
   int64_t first_time = 0, start = 0, end = 0;
   SideCount side[2];
 };

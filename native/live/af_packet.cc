@@ -149,10 +149,15 @@ std::string LiveCapture::stop() {
   return attach({{BPF_RET | BPF_K, 0, 0, 0}});
 }
 
-// One frame as a record; false: it does not fit. Frames that the filter of cooked captures drops count as written.
+// One frame as a record; false: it does not fit.
 bool LiveCapture::emit(const uint8_t* frame, uint8_t* out, size_t size, size_t& at) {
   const auto* h = reinterpret_cast<const tpacket3_hdr*>(frame);
   const auto* from = reinterpret_cast<const sockaddr_ll*>(frame + TPACKET_ALIGN(sizeof(tpacket3_hdr)));
+  // What goes through the loopback interface is seen going out and coming in: it is one packet.
+  if (from->sll_pkttype == PACKET_OUTGOING && from->sll_hatype == ARPHRD_LOOPBACK) {
+    stats_.passed_over++;
+    return true;
+  }
   const uint8_t* data = frame + h->tp_mac;
   uint32_t caplen = h->tp_snaplen, length = h->tp_len;
   if (cooked_) data = frame + h->tp_net;
@@ -197,7 +202,10 @@ bool LiveCapture::emit(const uint8_t* frame, uint8_t* out, size_t size, size_t& 
   }
   if (!options_.program.empty() && !tagged) {
     if (run(options_.program, body, kept, length + extra) == 0) {
-      if (cooked_) return true;  // here the filter is ours alone
+      if (cooked_) {  // here the filter is ours alone
+        stats_.passed_over++;
+        return true;
+      }
       stats_.disagreed++;
     }
   }
@@ -265,7 +273,9 @@ LiveStats LiveCapture::stats() {
     stats_.dropped += s.tp_drops;
     stats_.freezes += s.tp_freeze_q_cnt;
   }
-  return stats_;
+  LiveStats told = stats_;
+  told.received -= std::min(told.received, told.passed_over);
+  return told;
 }
 
 void LiveCapture::close() {

@@ -22,9 +22,10 @@ struct LiveOptions {
 };
 
 struct LiveStats {
-  uint64_t received = 0;   // by the kernel, behind the filter, dropped ones included
+  uint64_t received = 0;   // by the kernel, behind the filter, dropped ones included, without those passed over
   uint64_t dropped = 0;    // for want of room in the ring
   uint64_t freezes = 0;    // times that the ring was full
+  uint64_t passed_over = 0;  // second looks at a packet of the loopback interface, and what our own filter of `any` dropped
   uint64_t disagreed = 0;  // packets that the kernel kept and our interpreter would not have
 };
 

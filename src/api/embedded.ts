@@ -12,9 +12,8 @@ import { checkedInput } from "../ingest/checked-input.js";
 import { EmbeddedImports, UNFINISHED } from "../jobs/embedded.js";
 import { difference } from "../jobs/import-key.js";
 import { localTimer, startScheduler } from "../jobs/scheduler.js";
-import { DATASETS } from "../records/fields.js";
+import { removeRecordFiles } from "../records/files.js";
 import { duckSearch } from "../search/duckdb.js";
-import { recordFile } from "../sinks/parquet.js";
 import type { Backend } from "./backend.js";
 
 /** Free bytes that an upload leaves on the disk. */
@@ -78,7 +77,7 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
       const entry = await catalog.resolve(id);
       await catalog.update(entry.id, (e) => (UNFINISHED.includes(e.status) ? { ...e, status: "cancelled" } : undefined));
       imports.cancel(entry.id);
-      for (const d of DATASETS) rmSync(recordFile(dataDir, d, entry.id), { force: true });
+      removeRecordFiles(dataDir, entry.id);
       if (entry.path?.startsWith(join(dataDir, "captures"))) rmSync(entry.path, { recursive: true, force: true });
       await catalog.remove(entry.id);
       changed(entry.id);

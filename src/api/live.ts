@@ -1,13 +1,17 @@
 /** Captures on the server's machine that are started, watched and stopped here. For admins: what is on the wire belongs to no case yet. */
 import type { FastifyInstance } from "fastify";
+import { settleBroken } from "../catalog/live.js";
 import { LiveCaptures } from "../jobs/live-captures.js";
+import type { Backend } from "./backend.js";
 import { captureArgs, RECORDING, type Recording } from "./capture-args.js";
 import { says } from "./openapi.js";
 
 const admin = { role: "admin" } as const;
 
-export function liveRoutes(app: FastifyInstance, dataDir: string): void {
-  const live = new LiveCaptures(dataDir);
+export function liveRoutes(app: FastifyInstance, b: Backend): void {
+  const settle = (): void => void settleBroken(b.catalog).catch(() => undefined); // the next one settles it too
+  settle();
+  const live = new LiveCaptures(b.dataDir, settle);
   app.addHook("onClose", () => live.close());
   app.get("/api/live", says("captures that are running, and how the last ones ended", { ...admin, quiet: true }), async () => ({
     captures: live.list(),

@@ -10,6 +10,7 @@ import {
   type Membership,
   membershipsOf,
   mustNotBeHeld,
+  mustNotBeRecording,
   theOnly,
   withCase,
 } from "../catalog/catalog.js";
@@ -118,6 +119,7 @@ export function scoped(b: Backend, p: Principal, only: string | undefined): View
       const whole = await b.catalog.find(entry.id);
       if (whole && outside(whole))
         throw new ThreatflowError("NOT_PERMITTED", "only an admin of all cases may do this capture again", "ask one");
+      mustNotBeRecording(entry);
       return seen(await b.again(whole ?? entry, key)) ?? entry;
     },
     async describe(id, change) {

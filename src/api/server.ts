@@ -127,7 +127,7 @@ export async function createServer(o: ServerOptions): Promise<FastifyInstance> {
   await flowRoutes(app);
   await searchRoutes(app, o.backend.shelf);
   scheduleRoutes(app, o.backend);
-  liveRoutes(app, o.backend.dataDir);
+  liveRoutes(app, o.backend);
   await uploadRoutes(app, o.backend.workDir, STATUS);
   app.get("/api/openapi.json", says("this description", { quiet: true }), async () => openApi(routes));
   return app;

@@ -28,6 +28,8 @@ export interface CaptureEntry {
   month: string;
   /** Why it failed, and what to do. */
   error?: { code: string; message: string; remedy: string };
+  /** It is still recorded, by this process of this machine. */
+  live?: { host: string; pid: number };
   /** When this generation was queued, RFC 3339; where work is spread. */
   queued?: string;
   /** What a summary for people shows besides. */
@@ -63,7 +65,17 @@ export function heldBy(e: CaptureEntry): string | undefined {
   return undefined;
 }
 /** Throws HELD. */
+export function mustNotBeRecording(e: CaptureEntry): void {
+  if (e.live)
+    throw new ThreatflowError(
+      "HELD",
+      `${e.name} is still being recorded (process ${e.live.pid} on ${e.live.host})`,
+      "stop that capture first",
+    );
+}
+/** Throws HELD, also where it is still recorded. */
 export function mustNotBeHeld(e: CaptureEntry): void {
+  mustNotBeRecording(e);
   const why = heldBy(e);
   if (why)
     throw new ThreatflowError(

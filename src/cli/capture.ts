@@ -116,6 +116,7 @@ async function capture(f: Flags): Promise<number> {
   if (f.filter?.trim().startsWith("@")) process.on("SIGHUP", hangup);
   const decode = { ...DEFAULT_DECODE, filter: undefined, ...(f.hooks !== undefined && { hooks: hookSource(f.hooks) }) };
   const place = await capturePlace(s, (why) => process.stderr.write(`threatflow: ${why}\n`));
+  let beginning: Promise<void> | undefined;
   try {
     const {
       summary,
@@ -140,7 +141,13 @@ async function capture(f: Flags): Promise<number> {
       durationMs: f.duration === undefined ? Infinity : Number(durationNs(f.duration) / 1000000n),
       captures,
       workDir: join(dir, ".tmp"),
-      sinks: () => [...(f.ndjson ? [ndjsonSink(f.ndjson)] : []), place.sink()],
+      begun: (id, segments) => {
+        beginning = place.begin({ id, name: names.join(",") }, decode, segments).catch((error: Error) => {
+          process.stderr.write(`threatflow: the capture will stand in the catalogue when it is over: ${error.message}\n`);
+        });
+      },
+      store: place.store,
+      sinks: f.ndjson ? [ndjsonSink(f.ndjson)] : [],
       signal: abort.signal,
       refilter: (change) => {
         onHup = () => {
@@ -160,12 +167,17 @@ async function capture(f: Flags): Promise<number> {
         ),
     });
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-    if (segments) await place.put(summary, decode, segments);
+    await beginning;
+    if (segments) await place.done(summary);
     else if (f.ndjson) await emptyNdjson(f.ndjson);
     const shown = f.follow ? process.stderr : process.stdout;
     if (f.json) shown.write(`${JSON.stringify(summary)}\n`);
     else shown.write(report(summary, digest, f.data ? ` --data ${f.data}` : ""));
     return summary.status === "partial" ? EXIT.damaged : EXIT.done;
+  } catch (error) {
+    await beginning;
+    await place.failed(error).catch(() => undefined); // the error itself is told
+    throw error;
   } finally {
     process.off("SIGINT", interrupted);
     process.off("SIGTERM", interrupted);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import type { Command } from "commander";
 import { type CaptureEntry, type Membership, membershipsOf, mustNotBeHeld } from "../catalog/catalog.js";
+import { settleBroken } from "../catalog/live.js";
 import { ThreatflowError } from "../errors.js";
 import { whoami } from "../ingest/capture-store.js";
 import { exportRecords } from "./export-records.js";
@@ -25,6 +26,7 @@ export function captureCommands(program: Command): void {
     .option("--json", "one object a line")
     .action(async (f: Flags) => {
       const place = await openPlace(f.data);
+      await settleBroken(place.catalog);
       const all = await place.catalog.list();
       await place.close();
       if (f.json) for (const c of all) process.stdout.write(`${JSON.stringify(c)}\n`);
@@ -145,6 +147,6 @@ const row = (c: CaptureEntry): string[] => [
   c.added.slice(0, 19),
   c.summary ? number(c.summary.capture.packets) : "",
   size(c.bytes),
-  c.status === "done" ? (c.summary?.status ?? c.status) : c.status,
+  c.live ? "recording" : c.status === "done" ? (c.summary?.status ?? c.status) : c.status,
   c.name,
 ];

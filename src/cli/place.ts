@@ -5,11 +5,10 @@ import type { CaptureEntry, Catalog } from "../catalog/catalog.js";
 import { type Shelf, sqliteShelf } from "../catalog/shelf.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
-import { DATASETS } from "../records/fields.js";
+import { removeRecordFiles } from "../records/files.js";
 import { duckSearch } from "../search/duckdb.js";
 import type { Search } from "../search/search.js";
 import { isDistributed, readSettings, type Settings, settingsOf, type Value } from "../settings.js";
-import { recordFile } from "../sinks/parquet.js";
 
 let flags: Readonly<Record<string, unknown>> = {};
 /** What stood on the command line before or behind the command, for all commands. */
@@ -77,7 +76,7 @@ function here(s: Settings): Place {
     },
     async remove(id) {
       const c = await catalog.resolve(id);
-      for (const d of DATASETS) rmSync(recordFile(dir, d, c.id), { force: true });
+      removeRecordFiles(dir, c.id);
       if (c.path && dirname(c.path) === join(dir, "captures")) rmSync(c.path, { recursive: true, force: true });
       await catalog.remove(c.id);
       return c.name;

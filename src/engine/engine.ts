@@ -13,6 +13,8 @@ export interface EngineOptions {
   shards: number;
   tcpOverlap: OverlapPolicy;
   ipOverlap: OverlapPolicy;
+  /** ns of the capture's clock between interim records of an open flow; left out: none. */
+  interimNs?: bigint;
 }
 
 /** What one push told: views that are good until the next push. */
@@ -43,6 +45,7 @@ export class Engine {
         shards: options.shards,
         tcpOverlap: OVERLAP.indexOf(options.tcpOverlap),
         ipOverlap: OVERLAP.indexOf(options.ipOverlap),
+        interimNs: options.interimNs ?? 0n,
         key: randomBytes(16),
       },
       new Uint8Array(b.words.buffer),

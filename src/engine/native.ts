@@ -101,7 +101,7 @@ export interface AnomalyText {
 interface Addon {
   Survey: new (options: { key: Uint8Array; ipOverlap: number; dedupNs: bigint }) => NativeSurvey;
   Engine: new (
-    options: { shard: number; shards: number; tcpOverlap: number; ipOverlap: number; key: Uint8Array },
+    options: { shard: number; shards: number; tcpOverlap: number; ipOverlap: number; interimNs: bigint; key: Uint8Array },
     rows: Uint8Array,
     closed: Float64Array,
     text: Uint8Array,
@@ -148,7 +148,7 @@ export const COLUMNS = layout.columns.length;
 export const EVENT_WORDS = layout.eventBytes / 4;
 export const INDEX_BYTES = layout.indexBytes;
 /** Event types, in the order of native/engine/batch.h. */
-export const EVENT = { open: 1, data: 2, gap: 3, sideEnd: 4, datagram: 5, frame: 6, note: 7, close: 8 } as const;
+export const EVENT = { open: 1, data: 2, gap: 3, sideEnd: 4, datagram: 5, frame: 6, note: 7, close: 8, interim: 9 } as const;
 export const NO_FLOW = 0xffffffff;
 /** What a survey wants next, in the order of native/engine/survey.h. */
 export const NEED = { rows: 0, bytes: 1, program: 2, end: 3, notACapture: 4 } as const;

@@ -1,4 +1,4 @@
-/** The record of a closed flow, from the native side's columns. */
+/** The record of a flow, closed or as it stands, from the native side's columns. */
 import type { At } from "../decoders/contract.js";
 import { COLUMNS, column as c } from "../engine/native.js";
 import type { Additions } from "../records/envelope.js";
@@ -32,20 +32,18 @@ function sides(source: string, destination: string): string {
 const flagNames = (bits: number): string => (bits ? JSON.stringify(FLAGS.filter((_, i) => bits & (1 << i))) : "");
 const flagLists: readonly string[] = Array.from({ length: 256 }, (_, bits) => flagNames(bits));
 const swapCase = (s: string): string => s.replace(/[a-z]/gi, (x) => (x < "a" ? x.toLowerCase() : x.toUpperCase()));
-export interface Closed {
+export interface FlowTimes {
   at: At;
   start: At;
   end: At;
-  cause: EndCause;
 }
 
-export function closedTimes(table: Float64Array, row: number, cause: EndCause): Closed {
+export function flowTimes(table: Float64Array, row: number): FlowTimes {
   const b = row * COLUMNS;
   return {
     at: { packet: table[b + c.firstPacket], seconds: table[b + c.firstSeconds], nanos: table[b + c.firstNanos] },
     start: { packet: 0, seconds: table[b + c.startSeconds], nanos: table[b + c.startNanos] },
     end: { packet: 0, seconds: table[b + c.endSeconds], nanos: table[b + c.endNanos] },
-    cause,
   };
 }
 
@@ -54,7 +52,14 @@ const own = (table: Float64Array, first: number, flow: Flow, side: number): numb
   table[first + (flow.reversed ? 1 - side : side) * PER_SIDE];
 
 /** What the flow record adds to the groups of the envelope. */
-export function flowAdditions(table: Float64Array, row: number, flow: Flow, history: string, cause: EndCause): Additions {
+export function flowAdditions(
+  table: Float64Array,
+  row: number,
+  flow: Flow,
+  history: string,
+  final: boolean,
+  cause: EndCause | undefined,
+): Additions {
   const b = row * COLUMNS;
   const packets0 = own(table, b + c.packets0, flow, 0);
   const packets1 = own(table, b + c.packets0, flow, 1);
@@ -66,7 +71,7 @@ export function flowAdditions(table: Float64Array, row: number, flow: Flow, hist
       : "";
   return {
     flow:
-      `,"final":true,"end_reason":"${cause}"${missed}` +
+      `,"final":${final}${cause ? `,"end_reason":"${cause}"` : ""}${missed}` +
       `,"payload_bytes":{"source":${own(table, b + c.payload0, flow, 0)},"destination":${own(table, b + c.payload0, flow, 1)}}`,
     source: `,"packets":${packets0},"bytes":${bytes0}`,
     destination: `,"packets":${packets1},"bytes":${bytes1}`,

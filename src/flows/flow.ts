@@ -92,4 +92,5 @@ export class Flow {
 }
 
 export type EndCause = "fin" | "rst" | "timeout" | "capture-end";
-export const END_REASONS: readonly EndCause[] = ["fin", "rst", "timeout", "capture-end"];
+/** In the order of native/engine/batch.h; the last one is an open flow's. */
+export const END_REASONS: readonly (EndCause | undefined)[] = ["fin", "rst", "timeout", "capture-end", undefined];

@@ -12,19 +12,23 @@ import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
 import { type AnomalyCount, END_REASONS, Flow, flowInfo } from "./flow.js";
-import { closedTimes, flowAdditions, flowBody, packedOf, streamLength } from "./flow-record.js";
+import { flowAdditions, flowBody, flowTimes, packedOf, streamLength } from "./flow-record.js";
 import { StateCodec } from "./snapshot.js";
 import { type Skip, StreamFlow } from "./stream-flow.js";
 
 export interface FlowsOptions extends DecoderSettings {
   /** Interfaces to name in records, by number; empty where the capture has one without a name. */
   observers: readonly (Observer | undefined)[];
+  /** Where records of open flows go, if the engine tells any: each replaces the one before. */
+  interims?: Parts;
 }
 
 interface Open {
   flow: Flow;
   work: StreamFlow | DatagramFlow | undefined;
 }
+/** ECS event.type of a flow that goes on. */
+const OPEN: readonly string[] = ["connection"];
 /** Open flows in one block of a snapshot. */
 const SNAPSHOT_FLOWS = 256;
 
@@ -129,6 +133,9 @@ export class Flows {
           break;
         case EVENT.close:
           this.close(slot, batch, at);
+          break;
+        case EVENT.interim:
+          this.interim(slot, batch, at);
           break;
       }
     }
@@ -299,41 +306,63 @@ export class Flows {
   private waiting: [string, AnomalyCount][] = [];
 
   private close(slot: number, batch: Batch, at: number): void {
-    const w = batch.words;
-    const row = w[at + 2];
+    const row = batch.words[at + 2];
     const table = batch.closed;
-    const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
-    const tab = text.lastIndexOf("\t");
-    const history = text.slice(tab + 1);
-    const cause = END_REASONS[table[row * COLUMNS + column.endReason]];
-    const times = closedTimes(table, row, cause);
-    let o = this.open[slot];
-    if (!o) {
-      const { packed, ports, iface } = packedOf(table, row);
-      o = { flow: new Flow(slot, 0, packed, ports, iface, text.slice(0, tab)), work: undefined };
-    }
+    const o = this.told(slot, batch, at);
     const { flow, work } = o;
     for (const [name, a] of this.waiting) flow.note(name, a.at, a, a.count);
     this.waiting = [];
     if (work) {
+      const { end } = flowTimes(table, row);
       try {
         if (work instanceof StreamFlow) for (const side of [0, 1]) work.reached(side, streamLength(table, row, side));
-        work.end(times.end);
+        work.end(end);
       } catch (error) {
-        this.failed(o, times.end, error);
+        this.failed(o, end, error);
       }
     }
     this.open[slot] = undefined;
-    const names = flow.anomalies ? [...flow.anomalies.keys()] : undefined;
+    this.write(this.parts, flow, batch, at, true);
+    if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
+    const b = row * COLUMNS;
+    const [one, other] = flowInfo(flow.told).addresses;
+    this.digest.flow(one, table[b + column.bytes0], other, table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
+  }
+
+  /** An open flow as it stands. */
+  private interim(slot: number, batch: Batch, at: number): void {
+    if (this.options.interims) this.write(this.options.interims, this.told(slot, batch, at).flow, batch, at, false);
+  }
+
+  /** The flow of a slot; one that brought no payload is known only from the row that tells of it. */
+  private told(slot: number, batch: Batch, at: number): Open {
+    const known = this.open[slot];
+    if (known) return known;
+    const w = batch.words;
+    const { packed, ports, iface } = packedOf(batch.closed, w[at + 2]);
+    const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
+    return { flow: new Flow(slot, 0, packed, ports, iface, text.slice(0, text.lastIndexOf("\t"))), work: undefined };
+  }
+
+  /** A flow's own record. */
+  private write(to: Parts, flow: Flow, batch: Batch, at: number, final: boolean): void {
+    const w = batch.words;
+    const row = w[at + 2];
+    const table = batch.closed;
+    const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
+    const history = text.slice(text.lastIndexOf("\t") + 1);
+    const cause = END_REASONS[table[row * COLUMNS + column.endReason]];
+    const times = flowTimes(table, row);
     const e: Emission = {
       dataset: "flow",
       at: times.at,
       side: 0,
       stream: 0,
       body: flowBody(table, row, flow, history),
-      anomalies: names,
+      anomalies: flow.anomalies ? [...flow.anomalies.keys()] : undefined,
+      type: cause === undefined ? OPEN : undefined,
     };
-    this.parts.add("flow", envelope(e, flow, this.observer(flow.interface), times, flowAdditions(table, row, flow, history, cause)), {
+    to.add("flow", envelope(e, flow, this.observer(flow.interface), times, flowAdditions(table, row, flow, history, final, cause)), {
       at: times.at,
       side: 0,
       stream: 0,
@@ -341,10 +370,6 @@ export class Flows {
       seed: flow.seed,
       whole: true,
     });
-    if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
-    const b = row * COLUMNS;
-    const [one, other] = flowInfo(flow.told).addresses;
-    this.digest.flow(one, table[b + column.bytes0], other, table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
   }
 
   private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {

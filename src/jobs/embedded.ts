@@ -1,13 +1,13 @@
 /** Imports of one machine that outlive the process: what is queued stands in the catalogue, a server that starts again goes on with it. */
-import { mkdirSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { CaptureEntry, CaptureStatus, Catalog } from "../catalog/catalog.js";
 import { DEFAULT_SPOOL_QUOTA, defaultRun } from "../config.js";
 import { systemError, ThreatflowError } from "../errors.js";
 import { readFilter } from "../ingest/filter.js";
 import { openSource } from "../ingest/source.js";
-import { DATASETS } from "../records/fields.js";
-import { parquetSink, recordFile } from "../sinks/parquet.js";
+import { removeRecordFiles } from "../records/files.js";
+import { parquetSink } from "../sinks/parquet.js";
 import { analyze } from "./analyze.js";
 import { optionsOf } from "./import-key.js";
 import { Pool } from "./pool.js";
@@ -65,7 +65,7 @@ export class EmbeddedImports {
 
   private async run(): Promise<void> {
     for (;;) {
-      const waiting = (await this.catalog.list()).filter((e) => UNFINISHED.includes(e.status)).sort((a, b) => a.bytes - b.bytes);
+      const waiting = (await this.catalog.list()).filter((e) => UNFINISHED.includes(e.status) && !e.live).sort((a, b) => a.bytes - b.bytes);
       if (waiting.length === 0 || this.ended) return;
       await this.one(waiting[0]);
     }
@@ -114,7 +114,7 @@ export class EmbeddedImports {
           error: undefined,
         });
         // Deleted while its records were written: they go too.
-        if (!wanted) for (const d of DATASETS) rmSync(recordFile(this.dataDir, d, e.id), { force: true });
+        if (!wanted) removeRecordFiles(this.dataDir, e.id);
       } finally {
         source.dispose();
       }

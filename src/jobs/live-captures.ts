@@ -24,8 +24,11 @@ export class LiveCaptures {
   private readonly dataDir: string;
   private readonly all: LiveCapture[] = [];
   private readonly running = new Map<string, CaptureProcess>();
-  constructor(dataDir: string) {
+  private readonly broken: () => void;
+  /** `broken` is told when a capture's process is no more, however that came. */
+  constructor(dataDir: string, broken: () => void) {
     this.dataDir = dataDir;
+    this.broken = broken;
   }
 
   /** Newest first. */
@@ -50,6 +53,7 @@ export class LiveCaptures {
     while (this.all.length > REMEMBERED && this.all[0].state !== "running") this.all.shift();
     void started.ended.then(({ well, what }) => {
       this.running.delete(c.id);
+      this.broken();
       Object.assign(c, { ended: new Date().toISOString(), state: well ? "done" : "failed", what });
     });
     return c;

@@ -1,6 +1,6 @@
 /** The decoding process of a live capture, seen from the recorder. */
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
@@ -8,13 +8,15 @@ import type { Observer } from "../records/envelope.js";
 import type { RunFile } from "./messages.js";
 import type { FromOnline, ToOnline } from "./online-worker.js";
 
-/** How often records are told with --follow, ms. */
-const FOLLOW_MS = 500;
-
+/** Who gets the records. */
+export interface Takes {
+  take(run: RunFile, open: boolean): void;
+  /** All are told once more; resolves when what was told before is in nobody's way. */
+  anew(): Promise<void>;
+}
 export interface Decoded {
   summary: Extract<FromOnline, { type: "done" }>["summary"];
   result: Extract<FromOnline, { type: "done" }>["result"];
-  runs: RunFile[];
   bytes: number;
 }
 
@@ -30,8 +32,8 @@ export class LiveDecoder {
   packets = 0;
   private child: ChildProcess | undefined;
   private readonly start: Extract<ToOnline, { type: "start" }>;
-  private readonly follow: ((lines: string) => void) | undefined;
-  private runs: RunFile[] = [];
+  private readonly to: Takes;
+  private begins = false;
   /** Segments in order: where they lie now, and how far their records go. */
   private readonly segments: Segment[] = [];
   /** What it reads now. */
@@ -47,10 +49,11 @@ export class LiveDecoder {
     decode: DecodeOptions,
     observers: (Observer | undefined)[],
     runDir: string,
-    follow: ((lines: string) => void) | undefined,
+    sealEveryMs: number,
+    to: Takes,
   ) {
-    this.start = { type: "start", captureId, decode, observers, runDir, sealEveryMs: follow ? FOLLOW_MS : 0 };
-    this.follow = follow;
+    this.start = { type: "start", captureId, decode, observers, runDir, sealEveryMs };
+    this.to = to;
     this.spawn();
   }
 
@@ -90,19 +93,25 @@ export class LiveDecoder {
       );
       return;
     }
-    this.runs = [];
     this.packets = 0;
     this.asked = undefined;
     for (const s of this.segments) s.reached = 0;
-    this.spawn();
-    this.ask();
+    this.begins = true;
+    void this.to.anew().then(
+      () => {
+        this.begins = false;
+        this.spawn();
+        this.ask();
+      },
+      (error: Error) => this.settle(error),
+    );
   }
   private tell(m: ToOnline): void {
     if (this.child?.connected) this.child.send(m, () => undefined);
   }
   /** Tells how far to read, one segment at a time: nothing piles up before a decoder that is behind. */
   private ask(): void {
-    if (this.asked || this.over) return;
+    if (this.asked || this.over || this.begins) return;
     this.asked = this.segments.find((s) => s.reached < s.records);
     if (this.asked) this.tell({ type: "grown", path: this.asked.path, head: this.asked.head, records: this.asked.records });
     else if (this.ended) {
@@ -136,10 +145,8 @@ export class LiveDecoder {
       if (this.asked) this.asked.reached = m.records;
       this.asked = undefined;
       this.ask();
-    } else if (m.type === "run") {
-      this.runs.push(m.run);
-      if (this.follow && m.run.dataset !== "capture") this.follow(readFileSync(m.run.text, "utf8"));
-    } else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, runs: this.runs, bytes: m.bytes });
+    } else if (m.type === "run") this.to.take(m.run, m.open);
+    else if (m.type === "done") this.settle({ summary: m.summary, result: m.result, bytes: m.bytes });
     else this.settle(new ThreatflowError(m.code, m.message, m.remedy));
   }
   private settle(d: Decoded | Error): void {

@@ -2,12 +2,13 @@
 import { closeSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
-import type { DecodeOptions } from "../config.js";
+import { type DecodeOptions, INTERIM_NS } from "../config.js";
 import type { NativeSummary } from "../engine/native.js";
 import { type ErrorCode, systemError, ThreatflowError } from "../errors.js";
 import { Online } from "../online.js";
 import type { ShardResult } from "../pipeline.js";
 import type { Observer } from "../records/envelope.js";
+import type { Run } from "../sinks/parts.js";
 import type { RunFile } from "./messages.js";
 
 export type ToOnline =
@@ -18,7 +19,8 @@ export type ToOnline =
 export type FromOnline =
   /** So far was read of this file. */
   | { type: "reached"; path: string; records: number; packets: number }
-  | { type: "run"; run: RunFile }
+  /** Records; `open`: flows as they stand. */
+  | { type: "run"; run: RunFile; open: boolean }
   | { type: "done"; summary: NativeSummary; result: ShardResult; bytes: number }
   | { type: "failed"; message: string; code: ErrorCode; remedy: string };
 
@@ -39,19 +41,20 @@ let sealed = performance.now();
 
 function seal(): void {
   sealed = performance.now();
-  for (const run of (online as Online).seal(start.captureId)) {
-    const base = join(start.runDir, `${run.dataset}.${runs++}`);
-    try {
-      writeFileSync(`${base}.text`, run.text);
-      writeFileSync(`${base}.keys`, run.keys);
-    } catch (error) {
-      throw systemError(error, base);
-    }
-    send({
-      type: "run",
-      run: { dataset: run.dataset, count: run.count, longest: run.longest, text: `${base}.text`, keys: `${base}.keys` },
-    });
+  const o = online as Online;
+  for (const run of o.sealInterims(start.captureId)) tell(run, true);
+  for (const run of o.seal(start.captureId)) tell(run, false);
+}
+function tell(run: Run, open: boolean): void {
+  const base = join(start.runDir, `${run.dataset}.${runs++}`);
+  try {
+    writeFileSync(`${base}.text`, run.text);
+    writeFileSync(`${base}.keys`, run.keys);
+  } catch (error) {
+    throw systemError(error, base);
   }
+  const { dataset, count, longest } = run;
+  send({ type: "run", run: { dataset, count, longest, text: `${base}.text`, keys: `${base}.keys` }, open });
 }
 
 /** A segment is hidden while it is written, and may have been closed and named since this was told. */
@@ -95,7 +98,7 @@ function grown(m: Extract<ToOnline, { type: "grown" }>): void {
     (online as Online).push(window.subarray(0, n), false);
     if ((online as Online).full) seal();
   }
-  if (start.sealEveryMs && performance.now() - sealed > start.sealEveryMs) seal();
+  if (performance.now() - sealed > start.sealEveryMs) seal();
   send({ type: "reached", path: m.path, records: at, packets: (online as Online).packets });
 }
 
@@ -103,8 +106,8 @@ process.on("message", (m: ToOnline) => {
   try {
     if (m.type === "start") {
       start = m;
-      online = new Online(m.decode, m.observers);
-      if (m.sealEveryMs) setInterval(seal, m.sealEveryMs).unref();
+      online = new Online(m.decode, m.observers, undefined, INTERIM_NS);
+      setInterval(seal, m.sealEveryMs).unref();
     } else if (m.type === "grown") grown(m);
     else {
       const o = online as Online;

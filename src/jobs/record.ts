@@ -13,9 +13,10 @@ import { type Retention, type Rotation, rollingId, type SegmentListener, Segment
 import { type Accounting, accountingOf, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
 import type { Observer } from "../records/envelope.js";
-import type { Sink } from "../sinks/sink.js";
+import type { LiveSink, Sink } from "../sinks/sink.js";
 import { writeRuns } from "./analyze.js";
 import { LiveDecoder } from "./live-decoder.js";
+import { LiveDelivery } from "./live-delivery.js";
 import { captureRuns } from "./plan.js";
 import { type Summary, summarize } from "./summary.js";
 
@@ -36,8 +37,12 @@ export interface RecordRequest {
   /** Folder of captures, and for work. */
   captures: string;
   workDir: string;
-  /** Made when the capture's id is known. */
-  sinks: (captureId: string) => readonly Sink[];
+  /** Told the capture's id and the folder of its segments with the first packet. */
+  begun?: (captureId: string, dir: string) => void;
+  /** Records go there while it is recorded. */
+  store: LiveSink;
+  /** And there when it is over. */
+  sinks: readonly Sink[];
   signal: AbortSignal;
   /** Handed a function that changes the filter of all interfaces between two packets. */
   refilter?: (change: (f: Filter | undefined) => void) => void;
@@ -70,6 +75,9 @@ const WAIT_MS = 50;
 /** Waits of an empty ring after `stop`, until nothing can be left in it. */
 const DRAIN_ROUNDS = 3;
 const UPKEEP_MS = 500;
+/** How often records are told and delivered, with and without --follow, ms. */
+const FOLLOW = { sealMs: 500, deliverMs: 1000 };
+const BEHIND = { sealMs: 10_000, deliverMs: 10_000 };
 
 export async function record(r: RecordRequest): Promise<Recorded> {
   const begun = performance.now();
@@ -95,6 +103,7 @@ class Recorder implements SegmentListener {
   private readonly opened: LiveSource[];
   private writer: SegmentWriter | undefined;
   private decoder: LiveDecoder | undefined;
+  private delivery: LiveDelivery | undefined;
   private work = "";
   private id = "";
   private taken = 0;
@@ -204,7 +213,10 @@ class Recorder implements SegmentListener {
     mkdirSync(r.workDir, { recursive: true });
     this.work = mkdtempSync(join(r.workDir, ".live-"));
     const observers: (Observer | undefined)[] = form === "pcapng" ? opened.map((i, n) => ({ id: String(n), name: i.name })) : [];
-    this.decoder = new LiveDecoder(this.id, r.decode, observers, this.work, r.follow);
+    const { sealMs, deliverMs } = r.follow ? FOLLOW : BEHIND;
+    this.delivery = new LiveDelivery(this.id, r.store, { everyMs: deliverMs, keep: r.sinks.length > 0, follow: r.follow });
+    this.decoder = new LiveDecoder(this.id, r.decode, observers, this.work, sealMs, this.delivery);
+    r.begun?.(this.id, this.writer.dir);
   }
 
   /** Interface statistics close a pcapng segment. */
@@ -265,15 +277,15 @@ class Recorder implements SegmentListener {
       dropped: this.opened.reduce((a, i) => a + i.counts().dropped, 0) + (w?.diskDropped ?? 0),
       segments: w?.manifest.segments.length ?? 0,
       behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
-      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message ?? this.trouble,
+      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message ?? this.trouble ?? this.delivery?.trouble,
     });
   }
 
   async end(seconds: number): Promise<Recorded> {
-    const { r, writer, decoder } = this;
+    const { r, writer, decoder, delivery } = this;
     const kernel = this.opened.map((i) => i.counts());
     const sum = (of: (c: (typeof kernel)[number]) => number): number => kernel.reduce((a, c) => a + of(c), 0);
-    if (!writer || !decoder) return { summary: nothing(r, seconds, sum), digest: undefined, dir: undefined };
+    if (!writer || !decoder || !delivery) return { summary: nothing(r, seconds, sum), digest: undefined, dir: undefined };
     writer.close();
     const m = writer.manifest;
     m.ended = new Date().toISOString();
@@ -292,12 +304,13 @@ class Recorder implements SegmentListener {
       filter_disagreed: sum((c) => c.disagreed),
     };
     const given = { name: r.interfaces.join(","), givenBytes: done.bytes, compression: undefined, notes: [] };
-    const runs = [...done.runs, ...captureRuns(done.summary, accounting, given, this.id)];
-    const records = await writeRuns(r.sinks(this.id), runs, this.id);
+    const last = captureRuns(done.summary, accounting, given, this.id);
+    await delivery.end(last);
+    await writeRuns(r.sinks, [...delivery.kept, ...last], this.id);
     const digest = new DigestBuilder();
     digest.merge(done.result.digest);
     for (const a of fileAnomalies(done.summary)) digest.anomaly(a.name, a.count);
-    const summary = summarize(given, this.id, done.summary, accounting, records, [], [done.result], seconds);
+    const summary = summarize(given, this.id, done.summary, accounting, delivery.records, [], [done.result], seconds);
     if (this.full) {
       summary.status = "partial";
       summary.damage = { ...summary.damage, notes: [...(summary.damage?.notes ?? []), `${this.full.message}: the capture ended there`] };

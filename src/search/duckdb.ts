@@ -1,9 +1,10 @@
 /** Search over the embedded store. */
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteName, quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
+import { recordFiles } from "../records/files.js";
 import { openDuck } from "./duck.js";
 import {
   countable,
@@ -65,10 +66,7 @@ class DuckSearch implements Search {
       const dir = join(this.dataDir, "records", d);
       if (!existsSync(dir)) return [];
       this.fresh(d, statSync(dir, { bigint: true }).mtimeNs);
-      return readdirSync(dir)
-        .filter((n) => n.endsWith(".parquet") && !n.startsWith(".") && (!q.captures || q.captures.includes(n.slice(0, -8))))
-        .sort()
-        .map((n) => join(dir, n));
+      return recordFiles(this.dataDir, d, q.captures);
     });
   }
 

@@ -3,19 +3,18 @@
  * for (429, 503, nobody there, a blocked index, a full disk); what is refused goes to a dead-letter file with its reason and is counted.
  */
 import { appendFileSync, mkdirSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errors } from "@elastic/elasticsearch";
 import { systemError, ThreatflowError } from "../errors.js";
 import { type Elastic, elasticError, passes, reasonOf } from "../search/elastic.js";
 import { indexOf, versionOf } from "./indices.js";
+import { ID_AT, idOf, linesOf } from "./lines.js";
 import type { StoredRun } from "./merge.js";
 
-/** Bytes of one request before compression, requests in flight, and bytes read from a run at a time. */
+/** Bytes of one request before compression, and requests in flight. */
 const REQUEST_BYTES = 4 << 20;
 const IN_FLIGHT = 3;
-const READ_BYTES = 1 << 20;
 /** Waiting between two tries doubles from the first to the second, ms; jitter comes on top. */
 const WAIT_FIRST = 200;
 const WAIT_MOST = 10000;
@@ -45,10 +44,6 @@ interface Doc {
 }
 type Item = { index: { status: number; error?: { type: string; reason: string; caused_by?: { reason?: string } } } };
 
-/** Where a line's id stands (src/records/envelope.ts): behind `{"@timestamp":"<30>","event":{"id":"`. */
-const ID_AT = 15 + 30 + 17;
-const ID_CHARS = 32;
-const LF = 10;
 const DURATION = Buffer.from('"duration":');
 
 export class ElasticsearchSink {
@@ -63,14 +58,14 @@ export class ElasticsearchSink {
     this.ingested = Buffer.from(`,"ingested":"${new Date().toISOString()}"`);
   }
 
-  /** Sends all records of runs of one dataset, in any order. Throws ELASTICSEARCH where patience ends. */
-  async dataset(dataset: string, runs: readonly StoredRun[]): Promise<void> {
+  /** Sends all records of runs of one dataset, in any order; those that are not final never replace final ones. Throws ELASTICSEARCH where patience ends. */
+  async dataset(dataset: string, runs: readonly StoredRun[], final = true): Promise<void> {
     const flying = new Set<Promise<void>>();
     let failure: unknown;
     const launch = async (docs: Doc[]): Promise<void> => {
       while (flying.size >= IN_FLIGHT) await Promise.race(flying);
       if (failure) throw failure;
-      const flight: Promise<void> = this.send(dataset, docs)
+      const flight: Promise<void> = this.send(dataset, docs, final)
         .catch((error: unknown) => {
           failure ??= error;
         })
@@ -82,7 +77,7 @@ export class ElasticsearchSink {
     try {
       for (const run of runs)
         for await (const line of linesOf(run)) {
-          docs.push({ id: line.latin1Slice(ID_AT, ID_AT + ID_CHARS), line });
+          docs.push({ id: idOf(line), line });
           bytes += line.length;
           if (bytes < REQUEST_BYTES) continue;
           await launch(docs);
@@ -97,13 +92,13 @@ export class ElasticsearchSink {
   }
 
   /** One request, until each of its documents is there or refused. */
-  private async send(dataset: string, docs: Doc[]): Promise<void> {
+  private async send(dataset: string, docs: Doc[], final: boolean): Promise<void> {
     const begun = performance.now();
     for (let left = docs, wait = WAIT_FIRST; left.length; ) {
       this.to.signal?.throwIfAborted();
       let why: string;
       try {
-        const items = await this.request(dataset, left);
+        const items = await this.request(dataset, left, final);
         const again: Doc[] = [];
         why = "";
         items.forEach(({ index: i }, n) => {
@@ -120,8 +115,8 @@ export class ElasticsearchSink {
       } catch (error) {
         if (error instanceof errors.ResponseError && error.statusCode === 413 && left.length > 1) {
           const half = left.length >> 1;
-          await this.send(dataset, left.slice(0, half));
-          await this.send(dataset, left.slice(half));
+          await this.send(dataset, left.slice(0, half), final);
+          await this.send(dataset, left.slice(half), final);
           return;
         }
         if (!passes(error)) throw elasticError(error, this.e.url);
@@ -135,8 +130,8 @@ export class ElasticsearchSink {
     }
   }
 
-  private async request(dataset: string, docs: readonly Doc[]): Promise<Item[]> {
-    const version = versionOf(this.to.generation, true);
+  private async request(dataset: string, docs: readonly Doc[], final: boolean): Promise<Item[]> {
+    const version = versionOf(this.to.generation, final);
     const parts: Buffer[] = [];
     for (const { id, line } of docs) {
       parts.push(Buffer.from(`{"index":{"_id":"${id}","version":${version},"version_type":"external_gte"}}\n`));
@@ -183,40 +178,4 @@ function remedyOf(why: string): string {
   if (/cluster_block/.test(why)) return "the index is read-only: clear index.blocks.write or index.blocks.read_only, then the work goes on";
   if (/es_rejected|429/.test(why)) return "it has too much to do: the work goes on by itself";
   return "start it again, then the work goes on";
-}
-
-/** Lines of a run with their line feeds; each good for as long as it is held. */
-async function* linesOf(run: StoredRun): AsyncGenerator<Buffer> {
-  if (typeof run.text !== "string") {
-    yield* split(run.text);
-    return;
-  }
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(run.text, "r");
-  } catch (error) {
-    throw systemError(error, run.text);
-  }
-  try {
-    let rest: Buffer = Buffer.alloc(0);
-    for (;;) {
-      const chunk = Buffer.allocUnsafeSlow(Math.max(READ_BYTES, run.longest));
-      const { bytesRead } = await file.read(chunk, 0, chunk.length);
-      if (bytesRead === 0) break;
-      const all = rest.length ? Buffer.concat([rest, chunk.subarray(0, bytesRead)]) : chunk.subarray(0, bytesRead);
-      const end = all.lastIndexOf(LF) + 1;
-      yield* split(all.subarray(0, end));
-      rest = Buffer.from(all.subarray(end));
-    }
-    if (rest.length) throw new ThreatflowError("INTERNAL", `${run.text} ends inside a line`);
-  } finally {
-    await file.close();
-  }
-}
-function* split(b: Buffer): Generator<Buffer> {
-  for (let at = 0; at < b.length; ) {
-    const end = b.indexOf(LF, at) + 1;
-    yield b.subarray(at, end);
-    at = end;
-  }
 }

@@ -1,20 +1,42 @@
 /** The embedded store: one immutable Parquet file per capture and dataset, `DIR/records/<dataset>/<capture>.parquet`, written by DuckDB. */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { systemError, ThreatflowError } from "../errors.js";
 import { ADDRESS_MACROS, quoteText, selectList, structureOf } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
+import { recordFile, removeRecordFiles } from "../records/files.js";
 import { openDuck } from "../search/duck.js";
 import { writeLines } from "./ndjson.js";
 import type { Sink } from "./sink.js";
 
 /** DuckDB sizes its buffers by the longest line that it is told to expect. */
 const LINE_BYTES = 1 << 20;
+export const FORM = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)";
 /** For what did not fit into the usual limit (src/search/duck.ts). */
 const MORE_MEMORY = "768MB";
 
-export const recordFile = (dataDir: string, dataset: string, captureId: string): string =>
-  join(dataDir, "records", dataset, `${captureId}.parquet`);
+/** Lines in order → a Parquet file with the columns of their dataset. `longest`: bytes of the longest line. */
+export async function parquetOf(c: DuckDBConnection, dataset: string, lines: string, longest: number, target: string): Promise<void> {
+  for (const macro of ADDRESS_MACROS) await c.run(macro);
+  const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
+       FROM read_csv(${quoteText(lines)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${Math.max(LINE_BYTES, longest + 1)})))
+     TO ${quoteText(target)} ${FORM}`;
+  try {
+    await c.run(copy);
+  } catch (error) {
+    if (!/Out of Memory/i.test((error as Error).message)) throw error;
+    // Rows that wait on each other's threads can take more than is allowed: once more, on one thread and with more room.
+    await c.run("SET threads=1");
+    await c.run(`SET memory_limit='${MORE_MEMORY}'`);
+    await c.run(copy);
+  }
+}
+export function storeError(error: unknown, dataDir: string): unknown {
+  return /No space left|disk/i.test((error as Error).message)
+    ? new ThreatflowError("DISK_FULL", `${dataDir}: no space left for the records`, "free some space and run the same command again")
+    : error;
+}
 
 export function parquetSink(dataDir: string): Sink {
   let captureId = "";
@@ -33,38 +55,19 @@ export function parquetSink(dataDir: string): Sink {
         throw systemError(error, dataDir);
       }
       const path = `${hidden(dataset)}.lines`;
-      lines.set(dataset, { path, longest: Math.max(LINE_BYTES, ...runs.map((r) => r.longest + 1)) });
+      lines.set(dataset, { path, longest: Math.max(...runs.map((r) => r.longest)) });
       await writeLines(path, runs);
     },
     async commit() {
       const duck = await openDuck(join(dataDir, ".tmp"));
       try {
-        for (const macro of ADDRESS_MACROS) await duck.connection.run(macro);
         for (const [dataset, { path, longest }] of lines) {
           written.push(dataset);
-          const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
-               FROM read_csv(${quoteText(path)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${longest})))
-             TO ${quoteText(hidden(dataset))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)`;
-          try {
-            await duck.connection.run(copy);
-          } catch (error) {
-            if (!/Out of Memory/i.test((error as Error).message)) throw error;
-            // Rows that wait on each other's threads can take more than is allowed: once more, on one thread and with more room.
-            await duck.connection.run("SET threads=1");
-            await duck.connection.run(`SET memory_limit='${MORE_MEMORY}'`);
-            await duck.connection.run(copy);
-          }
+          await parquetOf(duck.connection, dataset, path, longest, hidden(dataset));
           rmSync(path, { force: true });
         }
       } catch (error) {
-        const text = (error as Error).message;
-        if (/No space left|disk/i.test(text))
-          throw new ThreatflowError(
-            "DISK_FULL",
-            `${dataDir}: no space left for the records`,
-            "free some space and run the same command again",
-          );
-        throw error;
+        throw storeError(error, dataDir);
       } finally {
         duck.close();
       }
@@ -73,6 +76,7 @@ export function parquetSink(dataDir: string): Sink {
         if (written.includes(dataset)) renameSync(hidden(dataset), target);
         else rmSync(target, { force: true });
       }
+      removeRecordFiles(dataDir, captureId, true);
     },
     async abort() {
       for (const [dataset, { path }] of lines) {

@@ -13,6 +13,18 @@ export interface Sink {
   abort(): Promise<void>;
 }
 
+/** What records of a capture that is still recorded go to. */
+export interface LiveSink {
+  readonly name: string;
+  begin(captureId: string): Promise<void>;
+  /** More records by dataset, and flows that are still open as they stand (a later one of a flow replaces it): visible when it resolves. */
+  grow(more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void>;
+  /** Everything is told once more, from the first record on. */
+  anew(): Promise<void>;
+  /** No more comes. */
+  end(): Promise<void>;
+}
+
 /** Takes everything, keeps nothing. */
 export function nullSink(): Sink {
   return { name: "null", dataset: async () => undefined, commit: async () => undefined, abort: async () => undefined };

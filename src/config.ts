@@ -14,7 +14,7 @@ export const INDEX_BLOCK_ROWS = 32 * 1024;
 export const DEFAULT_SPOOL_QUOTA = 200 * 2 ** 30;
 /** Rows of the index after which a shard's state is written out, so that who does it again goes on from there. */
 export const SEGMENT_ROWS = 5_000_000;
-/** Clock between two interim records of a flow that stays open while it is recorded (SEMANTICS 3), ns. */
+/** Clock between two interim records of a flow that stays open while it is recorded, ns (SEMANTICS 3; the first comes sooner, native/flow/flow.h). */
 export const INTERIM_NS = 60_000_000_000n;
 /** How often a shard's process may die before the shard is set aside. */
 export const MAX_DEATHS = 2;

@@ -488,6 +488,63 @@ live("killed while it follows: what was delivered stays, and the capture says th
   for (const d of readdirSync(join(dir, "broke", "records"))) expect(readdirSync(join(dir, "broke", "records", d))).toEqual([]);
 });
 
+live(
+  "an endless capture with --keep: a flow's packets are cut out while it runs, of one that began earlier those that are left",
+  async () => {
+    const c = await capture("ring", "--rotate", "40p", "--keep", "6f", "--follow");
+    const server = spawn("ip", [
+      "netns",
+      "exec",
+      B,
+      process.execPath,
+      "-e",
+      'require("net").createServer((s) => s.pipe(s)).listen(7777, "10.77.0.2")',
+    ]);
+    sh(`ip -n ${A} addr add 10.77.0.1/24 dev va; ip -n ${B} addr add 10.77.0.2/24 dev vb`);
+    await sleep(500);
+    const client = spawn("ip", [
+      "netns",
+      "exec",
+      A,
+      process.execPath,
+      "-e",
+      'const s = require("net").connect(7777, "10.77.0.2"); setInterval(() => s.write("hello\\n"), 20); s.resume(); process.stdin.on("data", () => s.end()); process.stdin.on("end", () => process.exit())',
+    ]);
+    try {
+      const kept = (): string[] => {
+        const [id] = existsSync(join(dir, "ring", "captures")) ? readdirSync(join(dir, "ring", "captures")) : [];
+        return id ? segmentsOf("ring", id) : [];
+      };
+      await until(() => kept().length > 0 && kept()[0] > "000004");
+      client.stdin.write("end"); // both sides end: the flow shows as it stands
+      await until(() => asked("ring", "destination.port: 7777", "--dataset", "flow", "--count")[0] === "1");
+      const [flow] = asked("ring", "destination.port: 7777", "--dataset", "flow", "--format", "ndjson").map((l) => JSON.parse(l));
+      const cut = join(dir, "ring", "cut.pcap");
+      const r = sh(`${threatflow} extract --flow ${flow.flow.id} -o ${cut} --data ${join(dir, "ring")}`);
+      expect(r.stderr).toMatch(/packets written .*; earlier ones were in segments that --keep deleted/);
+      const n = Number(/^([\d,]+) packets/.exec(r.stderr)?.[1].replace(",", ""));
+      expect(n).toBeGreaterThan(100);
+      expect(n).toBeLessThan(flow.network.packets);
+      expect(Number(sh(`tcpdump -r ${cut} tcp port 7777 2>/dev/null | wc -l`).stdout)).toBe(n);
+      // What came last is in the segment at hand.
+      replay(MIXED, "--topspeed");
+      await until(() => asked("ring", "*", "--dataset", "http", "--count")[0] === "14");
+      const [last] = asked("ring", "*", "--dataset", "flow", "--format", "ndjson", "--sort", "-@timestamp", "--limit", "1").map((l) =>
+        JSON.parse(l),
+      );
+      const own = sh(`${threatflow} extract --flow ${last.flow.id} -o ${cut} --data ${join(dir, "ring")}`);
+      expect(own.stderr).toMatch(new RegExp(`^${last.network.packets} packets written`));
+    } finally {
+      client.kill("SIGKILL");
+      server.kill("SIGKILL");
+      sh(`ip -n ${A} addr del 10.77.0.1/24 dev va; ip -n ${B} addr del 10.77.0.2/24 dev vb`);
+      c.child.kill("SIGINT");
+    }
+    expect((await c.done).status).toBe(0);
+  },
+  60_000,
+);
+
 live("the loopback interface, alone and among all: each packet once, though the kernel shows it twice", async () => {
   for (const [name, on] of [
     ["loop", "lo"],

@@ -1,10 +1,12 @@
 /** The server and its page as an analyst meets them: in a real browser, on one machine and in a cluster. */
+
 import { type ChildProcess, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { fixture, type TestCluster, testCluster, threatflow } from "./support/cluster.js";
@@ -176,6 +178,19 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
       await card.locator("p", { hasText: /[1-9][0-9]* packets, .*, [1-9][0-9]*\/s, 0 dropped, 1 segments/ }).waitFor({ timeout: 20000 });
       await accessible(page);
       if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "live.png") });
+      // What came so far can be looked at while it goes on.
+      await card.getByRole("link", { name: "what came so far" }).click();
+      await page.locator("#summary", { hasText: "being recorded" }).waitFor();
+      const talker = page.locator(".grid", { hasText: "127.0.0.1" });
+      for (let i = 0; i < 40 && !(await talker.count()); i++) {
+        await sleep(500);
+        await page.getByRole("button", { name: "Look again" }).click();
+      }
+      await talker.first().waitFor();
+      await page.goto(`${url}/#/captures`);
+      await page.locator(".card", { hasText: "recording" }).waitFor();
+      if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "recording.png") });
+      await page.goto(`${url}/#/schedules`);
       await page.getByRole("button", { name: "Stop" }).click();
       await card.locator("span", { hasText: "done" }).waitFor({ timeout: 20000 });
       await card.locator("a").click();

@@ -1,6 +1,9 @@
 // The class Survey of the addon.
+#include <arpa/inet.h>
+
 #include "../engine/headers.h"
 #include "../engine/survey.h"
+#include "../flow/transport.h"
 
 #include "args.h"
 
@@ -181,10 +184,24 @@ Napi::Value describe_packets(const CallbackInfo& info) {
   }
   return info.Env().Undefined();
 }
+// tupleHash(source, port, destination, port, protocol) → the hash that the index has for packets of that flow; addresses as text
+Napi::Value tuple_hash_of(const CallbackInfo& info) {
+  Address ends[2];
+  for (int i = 0; i < 2; i++) {
+    std::string text = info[2 * i].ToString();
+    uint8_t b[16];
+    if (inet_pton(AF_INET, text.c_str(), b) == 1) ends[i] = ipv4_address(b);
+    else if (inet_pton(AF_INET6, text.c_str(), b) == 1) ends[i] = ipv6_address(b);
+    else return fail(info, "tupleHash: no address");
+  }
+  auto port = [&](int i) { return static_cast<uint16_t>(u32(info[i])); };
+  return Napi::Number::New(info.Env(), tuple_hash(ends[0], port(1), ends[1], port(3), static_cast<uint8_t>(u32(info[4]))));
+}
 }  // namespace
 
 void add_survey(Napi::Env env, Napi::Object exports) { 
   exports.Set("Survey", SurveyWrap::define(env));
+  exports.Set("tupleHash", Napi::Function::New(env, tuple_hash_of));
   exports.Set("describePackets", Napi::Function::New(env, describe_packets));
 }
 

@@ -179,7 +179,7 @@ void Engine::begin(Flow& f, const Packet& p, const Transport& t, bool forward, u
   f.first_packet = packet;
   f.first_time = f.start = f.end = time;
   f.last_clock = clock;
-  f.interim_at = clock + options_.interim;
+  f.interim_at = clock + std::min(options_.interim, kFirstInterim);
   f.has_mac = p.has_mac;
   if (p.has_mac) {
     int sender = f.side0_forward == forward ? 0 : 1;
@@ -405,7 +405,7 @@ void Engine::close(Flow* f, EndReason reason) {
   flows_.remove(f);
 }
 
-// How an open flow stands: when it ends on both sides, and at fixed intervals from its start, at its own packets (SEMANTICS 3).
+// How an open flow stands: soon after its start, at fixed intervals from then, and when both sides ended; at its own packets (SEMANTICS 3).
 void Engine::interim(Flow& f, uint64_t clock) {
   EndReason reason = EndReason::none;
   if (f.tcp && f.tcp->reset) reason = EndReason::rst;

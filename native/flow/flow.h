@@ -10,6 +10,7 @@ namespace tf {
 
 constexpr uint64_t kSecond = 1000000000ULL;
 constexpr uint64_t kTcpTimeout = 300 * kSecond, kClosedTimeout = 60 * kSecond, kOtherTimeout = 60 * kSecond;
+constexpr uint64_t kFirstInterim = 5 * kSecond;
 
 // Zeek's endpoint states.
 enum class Endpoint : uint8_t { inactive, syn_sent, syn_ack_sent, partial, established, closed, reset };

@@ -302,6 +302,17 @@ FlowKey fragment_key(const Packet& p, bool* forward) {
   return k;
 }
 
+uint32_t tuple_hash(const Address& source, uint16_t sport, const Address& destination, uint16_t dport, uint8_t protocol) {
+  bool forward = compare(source, sport, destination, dport) <= 0;
+  FlowKey k;
+  k.a = forward ? source : destination;
+  k.b = forward ? destination : source;
+  k.port_a = forward ? sport : dport;
+  k.port_b = forward ? dport : sport;
+  k.protocol = protocol;
+  return key_hash(k);
+}
+
 uint32_t key_hash(const FlowKey& key) { return index_hash(reinterpret_cast<const uint8_t*>(&key), sizeof key); }
 
 std::string community_id(const Address& s, const Address& d, uint8_t protocol, uint16_t sport, uint16_t dport, bool ports) {

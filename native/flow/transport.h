@@ -53,6 +53,8 @@ static_assert(sizeof(FlowKey) == 44);
 FlowKey flow_key(const Packet& p, const Transport& t, bool* forward);
 FlowKey fragment_key(const Packet& p, bool* forward);
 uint32_t key_hash(const FlowKey& key);
+// The index hash of a flow that its addresses, ports and protocol name (TCP, UDP; neither ICMP nor fragments).
+uint32_t tuple_hash(const Address& source, uint16_t sport, const Address& destination, uint16_t dport, uint8_t protocol);
 
 // Community ID v1, seed 0; empty where the specification gives none (fragments).
 std::string community_id(const Address& source, const Address& destination, uint8_t protocol, uint16_t sport, uint16_t dport, bool ports);

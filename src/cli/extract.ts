@@ -65,8 +65,10 @@ async function cut(place: Place, f: Flags): Promise<void> {
   const path = await place.evidence(entry);
   const work = join(place.settings.data as string, ".tmp");
   mkdirSync(work, { recursive: true });
-  const n = await extract(path, entry.id, DEFAULT_DECODE, choice, f.output, work);
-  process.stderr.write(`${number(n)} packets written to ${f.output}\n`);
+  const { packets, incomplete } = await extract(path, entry.id, DEFAULT_DECODE, choice, f.output, work);
+  process.stderr.write(
+    `${number(packets)} packets written to ${f.output}${incomplete ? "; earlier ones were in segments that --keep deleted" : ""}\n`,
+  );
 }
 
 async function chooseCapture(place: Place, id: string | undefined): Promise<CaptureEntry> {

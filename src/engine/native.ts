@@ -121,6 +121,8 @@ interface Addon {
   /** Writes the lines of sorted runs (buffers or paths) in order to an open file, and their keys to another (-1: nowhere); resolves to 0, or to a negative errno. */
   mergeRuns(texts: readonly (Uint8Array | string)[], keys: readonly (Uint8Array | string)[], fd: number, keysFd: number): Promise<number>;
   describePackets(rows: Uint8Array, count: number, window: Uint8Array, base: number, linktypes: Uint32Array, out: Uint8Array): void;
+  /** The hash that the index has for packets of a TCP or UDP flow. */
+  tupleHash(source: string, sourcePort: number, destination: string, destinationPort: number, protocol: number): number;
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;

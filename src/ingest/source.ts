@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
 import { type Compression, compressionOf } from "./compression.js";
-import { isRolling, joinSegments } from "./live/join.js";
+import { isRolling, joinSegments, type Span } from "./live/join.js";
 import { unpack } from "./unpack.js";
 
 export interface Source {
@@ -21,16 +21,22 @@ export interface Source {
   /** SHA-256 of the bytes as given, where it was computed on the way; else the survey computes it. */
   sha256: string | undefined;
   notes: string[];
+  /** Packets of the capture before its first one here: of a rolling capture not all may be wanted, and some may be deleted. */
+  missing: { before: number; deleted: number };
   /** The bytes have no file of their own: they came as a stream. */
   streamed: boolean;
   dispose(): void;
 }
+
+const NOTHING_MISSING = { before: 0, deleted: 0 };
 
 export interface OpenOptions {
   /** Folder for what must be unpacked or spooled. */
   spoolDir: string;
   /** Most bytes that it may take. */
   quota: number;
+  /** Of a rolling capture only segments with packets of that time. */
+  part?: Span;
   stdin?: Readable;
 }
 
@@ -60,6 +66,7 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
     compression: undefined,
     sha256: undefined,
     notes: [],
+    missing: NOTHING_MISSING,
     streamed: false,
     dispose: () => undefined,
   };
@@ -69,7 +76,7 @@ export async function openSource(name: string, options: OpenOptions): Promise<So
 async function joined(dir: string, options: OpenOptions): Promise<Source> {
   const path = spoolPath(options);
   try {
-    const { size, id, notes } = await joinSegments(dir, path, options.quota);
+    const { size, id, notes, missing } = await joinSegments(dir, path, options.quota, options.part);
     return {
       name: dir,
       path,
@@ -78,6 +85,7 @@ async function joined(dir: string, options: OpenOptions): Promise<Source> {
       compression: undefined,
       sha256: id,
       notes,
+      missing,
       streamed: false,
       dispose: () => rmSync(path, { force: true }),
     };
@@ -149,6 +157,7 @@ async function spool(name: string, input: Readable, known: Compression | undefin
     compression: compression === "gzip" || compression === "zstd" ? compression : undefined,
     sha256: hash.digest("hex"),
     notes,
+    missing: NOTHING_MISSING,
     streamed: name === "-",
     dispose,
   };

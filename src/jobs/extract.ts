@@ -18,12 +18,22 @@ export interface Choice {
   from?: bigint;
   to?: bigint;
   filter?: Filter;
-  /** Packets of the flow that this packet belongs to. */
-  flowOf?: number;
+  /** A flow. */
+  flow?: {
+    /** Number of its first packet. */
+    packet: number;
+    /** What its packets have in the index, where addresses and ports tell: for one whose first packet is no longer there. */
+    hash: number | undefined;
+  };
+}
+export interface Extracted {
+  packets: number;
+  /** Of the flow or the range, packets were in segments that --keep deleted. */
+  incomplete: boolean;
 }
 const BLOCK = 8192;
 
-/** Returns how many packets were written. The capture must still have the SHA-256 it had. */
+/** The capture must still have the SHA-256 it had. */
 export async function extract(
   path: string,
   captureId: string,
@@ -31,9 +41,10 @@ export async function extract(
   choice: Choice,
   out: string,
   workDir: string,
-): Promise<number> {
+): Promise<Extracted> {
   const work = mkdtempSync(join(workDir, ".work-"));
-  const source = await openSource(path, { spoolDir: work, quota: Infinity });
+  const source = await openSource(path, { spoolDir: work, quota: Infinity, part: { from: choice.from, to: choice.to } });
+  const { before, deleted } = source.missing;
   const index = new FileIndex(join(work, "index"), "create");
   try {
     const { surveyed, hash } = await survey(source, index, {
@@ -48,13 +59,15 @@ export async function extract(
         `${path} has changed since it was analysed (SHA-256 ${id.slice(0, 12)}…, was ${captureId.slice(0, 12)}…)`,
         "analyse it again",
       );
-    const flow = choice.flowOf === undefined ? undefined : hashOf(index, choice.flowOf);
+    const flow = choice.flow && hashOf(index, choice.flow, before);
+    const first = choice.flow?.packet ?? choice.packets?.[0];
+    const incomplete = first !== undefined && first <= deleted;
     const chosen = function* (): Generator<{ row: Buffer; at: number }> {
       const rows = Buffer.alloc(BLOCK * INDEX_BYTES);
       for (let from = 0; from < index.rows; from += BLOCK) {
         const n = index.read(from, BLOCK, rows);
         for (let i = 0; i < n; i++)
-          if (matches(rows, i * INDEX_BYTES, from + i + 1, choice, flow)) yield { row: rows, at: i * INDEX_BYTES };
+          if (matches(rows, i * INDEX_BYTES, before + from + i + 1, choice, flow)) yield { row: rows, at: i * INDEX_BYTES };
       }
     };
     const types = new Set<number>();
@@ -78,7 +91,7 @@ export async function extract(
         }
       };
       const fallback = surveyed.linktypes[0] ?? 1;
-      return writeCapture(out, types.size ? [...types] : [fallback], finer, packets());
+      return { packets: writeCapture(out, types.size ? [...types] : [fallback], finer, packets()), incomplete };
     } finally {
       closeSync(fd);
     }
@@ -89,9 +102,17 @@ export async function extract(
   }
 }
 
-function hashOf(index: FileIndex, packet: number): number {
+function hashOf(index: FileIndex, { packet, hash }: NonNullable<Choice["flow"]>, before: number): number {
+  if (packet <= before) {
+    if (hash !== undefined) return hash;
+    throw new ThreatflowError(
+      "NO_EVIDENCE",
+      "the flow's first packet was in a segment that --keep deleted",
+      "cut out its time: --from, --to",
+    );
+  }
   const row = Buffer.alloc(INDEX_BYTES);
-  if (index.read(packet - 1, 1, row) !== 1) throw new ThreatflowError("EVIDENCE_CHANGED", `the capture has no packet ${packet}`);
+  if (index.read(packet - before - 1, 1, row) !== 1) throw new ThreatflowError("EVIDENCE_CHANGED", `the capture has no packet ${packet}`);
   return row.readUInt32LE(24);
 }
 

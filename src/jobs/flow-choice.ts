@@ -1,4 +1,5 @@
 /** Which packets of which capture a flow has. */
+import { addon } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import type { Search } from "../search/search.js";
 import type { Choice } from "./extract.js";
@@ -18,11 +19,23 @@ export async function chooseFlow(search: Pick<Search, "records">, id: string, ch
   if (found.length === 0)
     throw new ThreatflowError("NO_SUCH_FLOW", `there is no flow ${id} here`, "`threatflow query '*' --dataset flow` shows them");
   if (found.length > 1) throw new ThreatflowError("NO_SUCH_FLOW", `more than one flow begins with ${id}`, "give more digits");
-  const r = JSON.parse(found[0]) as { event: { start: string; end: string }; threatflow: { packet: number; capture: { id: string } } };
-  choice.flowOf = r.threatflow.packet;
+  const r = JSON.parse(found[0]) as FlowRecord;
+  choice.flow = { packet: r.threatflow.packet, hash: hashOf(r) };
   choice.from = nanos(r.event.start);
   choice.to = nanos(r.event.end);
   return r.threatflow.capture.id;
+}
+
+interface FlowRecord {
+  event: { start: string; end: string };
+  source: { ip: string; port?: number };
+  destination: { ip: string; port?: number };
+  network: { iana_number: string };
+  threatflow: { packet: number; capture: { id: string } };
+}
+function hashOf({ source: s, destination: d, network }: FlowRecord): number | undefined {
+  if (s.port === undefined || d.port === undefined) return undefined;
+  return addon.tupleHash(s.ip, s.port, d.ip, d.port, Number(network.iana_number));
 }
 
 /** ns of an RFC 3339 time with up to nine digits. */

@@ -34,6 +34,7 @@ export class LiveDecoder {
   private readonly start: Extract<ToOnline, { type: "start" }>;
   private readonly to: Takes;
   private begins = false;
+  private lost = false;
   /** Segments in order: where they lie now, and how far their records go. */
   private readonly segments: Segment[] = [];
   /** What it reads now. */
@@ -83,7 +84,7 @@ export class LiveDecoder {
   }
   /** Everything once more, if it is all still there. */
   private again(): void {
-    if (this.segments.some((s) => !existsSync(s.path))) {
+    if (this.lost || this.segments.some((s) => !existsSync(s.path))) {
       this.settle(
         new ThreatflowError(
           "WORKER_CRASH",
@@ -124,10 +125,18 @@ export class LiveDecoder {
     let s = this.segments.at(-1);
     if (!s || s.path !== path) {
       s = { path, head, records, reached: 0 };
+      this.forget();
       this.segments.push(s);
     }
     s.records = records;
     this.ask();
+  }
+  /** Segments that were read and that --keep deleted since. */
+  private forget(): void {
+    while (this.segments.length && this.segments[0].reached === this.segments[0].records && !existsSync(this.segments[0].path)) {
+      this.segments.shift();
+      this.lost = true;
+    }
   }
   /** The file has another name now; the process has it open, or finds it (src/jobs/online-worker.ts). */
   renamed(hidden: string, path: string): void {

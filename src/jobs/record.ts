@@ -57,6 +57,8 @@ export interface LiveStatus {
   dropped: number;
   segments: number;
   behind: number;
+  /** Its id, once a packet came. */
+  capture: string | undefined;
   trouble: string | undefined;
 }
 export interface LiveAccounting extends Accounting, LiveDrops {
@@ -277,6 +279,7 @@ class Recorder implements SegmentListener {
       dropped: this.opened.reduce((a, i) => a + i.counts().dropped, 0) + (w?.diskDropped ?? 0),
       segments: w?.manifest.segments.length ?? 0,
       behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
+      capture: this.id || undefined,
       trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message ?? this.trouble ?? this.delivery?.trouble,
     });
   }

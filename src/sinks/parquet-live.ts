@@ -53,7 +53,7 @@ class LiveParquet implements LiveSink {
   async grow(more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void> {
     const n = this.deliveries + 1;
     try {
-      this.duck ??= await this.database();
+      await this.connect();
       await this.openFlows(n, more.get("flow") ?? [], open);
       for (const [dataset, runs] of more) {
         const parts = this.parts.get(dataset) ?? [];
@@ -67,6 +67,8 @@ class LiveParquet implements LiveSink {
       this.deliveries = n;
     } catch (error) {
       throw storeError(error, this.dataDir);
+    } finally {
+      this.disconnect();
     }
     this.clear(performance.now() - GRACE_MS);
   }
@@ -87,11 +89,15 @@ class LiveParquet implements LiveSink {
   private get connection() {
     return (this.duck as NonNullable<typeof this.duck>).connection;
   }
-  private async database() {
-    const duck = await openDuck(join(this.dataDir, ".tmp"));
-    await duck.connection.run("SET threads=1"); // the packets need the others
-    await duck.connection.run("SET preserve_insertion_order=true");
-    return duck;
+  /** For one delivery: a database that lives on keeps more memory with each. */
+  private async connect(): Promise<void> {
+    this.duck = await openDuck(join(this.dataDir, ".tmp"));
+    await this.connection.run("SET threads=1"); // the packets need the others
+    await this.connection.run("SET preserve_insertion_order=true");
+  }
+  private disconnect(): void {
+    this.duck?.close();
+    this.duck = undefined;
   }
 
   /** Those that ended leave before their last record comes: for a moment such a flow is not there, rather than twice. */
@@ -169,13 +175,13 @@ class LiveParquet implements LiveSink {
 
   async end(): Promise<void> {
     try {
+      await this.connect();
       for (const [dataset, parts] of this.parts) await this.joined(dataset, parts, recordFile(this.dataDir, dataset, this.id));
       removeRecordFiles(this.dataDir, this.id, true);
     } catch (error) {
       throw storeError(error, this.dataDir);
     } finally {
-      this.duck?.close();
-      this.duck = undefined;
+      this.disconnect();
     }
   }
 }

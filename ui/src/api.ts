@@ -9,6 +9,7 @@ export interface Capture {
   waiting?: string;
   error?: { message: string; remedy: string };
   summary?: any;
+  live?: { host: string; pid: number };
   digest?: any;
   accounting?: any;
   cases?: Record<string, { by: string; tags?: string[]; note?: string; hold?: { by: string; at: string; why: string } }>;

@@ -114,8 +114,8 @@ function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) =
     h(
       "div",
       { class: "row" },
-      h("h2", { class: "grow" }, c.status === "done" ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
-      h("span", { class: c.status === "failed" ? "bad" : "soft" }, WORDS[c.status] ?? c.status),
+      h("h2", { class: "grow" }, c.status === "done" || c.live ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
+      h("span", { class: c.status === "failed" ? "bad" : "soft" }, c.live ? "recording" : (WORDS[c.status] ?? c.status)),
       h("span", { class: "soft" }, `${size(c.bytes)}, ${time(c.added).slice(0, 16)}`),
       ...(me.role === "viewer"
         ? []
@@ -134,7 +134,7 @@ function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) =
         said?.note,
         held && ` held: ${held.why} (${held.by}, ${held.at.slice(0, 10)})`,
       ),
-    moving && h("progress", { max: 1, value: c.progress, "aria-label": `${c.name}: ${WORDS[c.status]}` }),
+    moving && !c.live && h("progress", { max: 1, value: c.progress, "aria-label": `${c.name}: ${WORDS[c.status]}` }),
     c.waiting && h("p", { class: "bad" }, c.waiting),
     c.error && h("p", { class: "bad" }, `${c.error.message}${c.error.remedy ? `; ${c.error.remedy}` : ""}`),
     s && c.status === "done" && h("div", {}, h("div", {}, accountingText(s.accounting)), odd.length > 0 && h("div", { class: "soft" }, `stands out: ${odd.slice(0, 5).map(([k, v]) => `${k} ${number(v)}`).join(", ")}`)),

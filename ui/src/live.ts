@@ -8,7 +8,7 @@ interface Live {
   capture: string[];
   started: string;
   state: "running" | "done" | "failed";
-  status?: { packets: number; bytes: number; rate: number; dropped: number; segments: number; behind: number; trouble?: string };
+  status?: { packets: number; bytes: number; rate: number; dropped: number; segments: number; behind: number; capture?: string; trouble?: string };
   what?: string;
 }
 const REFRESH_MS = 1000;
@@ -33,7 +33,7 @@ export async function live(names: readonly string[], alive: AbortSignal): Promis
         h("span", { class: c.state === "failed" ? "bad" : "soft" }, `${c.state}, begun ${time(c.started).slice(11, 19)}`),
         c.state === "running" && h("button", { onclick: () => void act("DELETE", `/api/live/${c.id}`) }, "Stop"),
       ),
-      how && h("p", { class: "soft" }, how),
+      how && h("p", { class: "soft" }, how, " ", c.state === "running" && s.capture && h("a", { href: `#/capture/${s.capture}` }, "what came so far")),
       s?.trouble && h("p", { class: "bad" }, s.trouble),
       c.what && h("p", { class: c.state === "failed" ? "bad" : "" }, /^[0-9a-f]{64}$/.test(c.what) ? h("a", { href: `#/capture/${c.what}` }, `capture ${c.what.slice(0, 12)}`) : c.what),
     );

@@ -27,12 +27,25 @@ export async function overview(page: HTMLElement, id: string, p: URLSearchParams
   const c = await get<Capture>(`/api/captures/${id}`);
   const span: Ask = { capture: c.id, since: p.get("since") ?? undefined, until: p.get("until") ?? undefined };
   const s = c.summary;
-  if (!s) {
-    page.replaceChildren(h("h1", {}, c.name), h("p", {}, c.error ? `${c.error.message}; ${c.error.remedy}` : `${c.status}…`));
+  const told = c.error ? `${c.error.message}; ${c.error.remedy}` : c.live ? "It is being recorded: this is what came so far." : `${c.status}…`;
+  if (!s && !c.live && c.error?.message !== "the capture broke off") {
+    page.replaceChildren(h("h1", {}, c.name), h("p", {}, told));
     return;
   }
+  const links = h("div", { class: "row" }, h("a", { href: `#/topology?capture=${c.id}` }, "Topology"), h("a", { href: recordsLink(span) }, "All records"), h("span", { class: "soft" }, s ? `SHA-256 ${c.id}` : ""));
+  const head = s ? summaryOf(s, span, links) : soFar(told, links, c.live && (() => void overview(page, id, p)));
+   const lists = h("div", { class: "grid" });
+  const time_ = await timeline(span, (since, until) => {
+    location.hash = `#/capture/${c.id}${since ? `?since=${since}&until=${until}` : ""}`;
+  });
+  page.replaceChildren(h("h1", {}, c.name), head, time_, lists);
+  const found = await Promise.all(LISTS.map(([title, field, dataset]) => topList(title, field, { ...span, dataset })));
+  for (const x of found) if (x) lists.append(x);
+}
+
+function summaryOf(s: any, span: Ask, links: HTMLElement): HTMLElement {
   const counts = Object.entries(s.records as Record<string, number>).map(([d, n]) => h("a", { href: recordsLink({ ...span, dataset: d }) }, `${d} ${number(n)}`));
-  const head = h(
+  return h(
     "section",
     { class: "card", id: "summary" },
     h("div", {}, `${size(s.capture.bytes)} ${s.capture.format}, ${s.capture.linktypes.join(", ")}${s.capture.first ? `, ${time(s.capture.first)} – ${time(s.capture.last)} UTC` : ""}`),
@@ -40,13 +53,10 @@ export async function overview(page: HTMLElement, id: string, p: URLSearchParams
     h("div", { class: "row" }, ...counts),
     s.damage && h("div", { class: "bad" }, `damaged: ${JSON.stringify(s.damage)}`),
     s.status === "partial" && h("div", { class: "bad" }, `partial: ${s.set_aside.map((x: any) => `shard ${x.shard}: ${x.reason}`).join("; ")}`),
-    h("div", { class: "row" }, h("a", { href: `#/topology?capture=${c.id}` }, "Topology"), h("a", { href: recordsLink(span) }, "All records"), h("span", { class: "soft" }, `SHA-256 ${c.id}`)),
+    links,
   );
-  const lists = h("div", { class: "grid" });
-  const time_ = await timeline(span, (since, until) => {
-    location.hash = `#/capture/${c.id}${since ? `?since=${since}&until=${until}` : ""}`;
-  });
-  page.replaceChildren(h("h1", {}, c.name), head, time_, lists);
-  const found = await Promise.all(LISTS.map(([title, field, dataset]) => topList(title, field, { ...span, dataset })));
-  for (const x of found) if (x) lists.append(x);
+}
+/** Of a capture that is not over, or that broke off. */
+function soFar(told: string, links: HTMLElement, again: (() => void) | undefined): HTMLElement {
+  return h("section", { class: "card", id: "summary" }, h("div", {}, told), links, again && h("button", { onclick: again }, "Look again"));
 }

@@ -50,6 +50,8 @@ export interface Manifest {
   driver?: string;
   limits?: readonly string[];
   segments: SegmentInfo[];
+  /** Segments before these, long deleted by retention: how many, and what they held. */
+  before?: { segments: number; packets: number; bytes: number };
   kernel?: { received: number; dropped: number; interface_dropped: number };
   disk_dropped?: number;
 }

@@ -10,6 +10,9 @@ import { type PlacedRecord, recordAt } from "./file-head.js";
 import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
 import { packedName, packSegment } from "./pack.js";
 
+/** Deleted segments that the manifest still names one by one. */
+const MOST_EXPIRED = 100;
+
 /** When the next segment begins; whichever comes first. */
 export interface Rotation {
   ns?: bigint;
@@ -117,7 +120,7 @@ export class SegmentWriter {
   }
 
   private open(time: bigint): void {
-    const number = this.manifest.segments.length + 1;
+    const number = (this.manifest.before?.segments ?? 0) + this.manifest.segments.length + 1;
     const s: SegmentInfo = {
       name: `${String(number).padStart(6, "0")}.${this.manifest.form}`,
       packets: 0,
@@ -219,8 +222,20 @@ export class SegmentWriter {
       files--;
       deleted++;
     }
-    if (deleted) this.save();
+    if (deleted) {
+      this.forget();
+      this.save();
+    }
     return deleted;
+  }
+  /** The manifest of an endless capture does not grow. */
+  private forget(): void {
+    const { segments } = this.manifest;
+    const gone = segments.findIndex((s) => !s.expired);
+    for (const s of segments.splice(0, Math.max(0, gone - MOST_EXPIRED))) {
+      const before = this.manifest.before ?? { segments: 0, packets: 0, bytes: 0 };
+      this.manifest.before = { segments: before.segments + 1, packets: before.packets + s.packets, bytes: before.bytes + s.bytes };
+    }
   }
 
   /** The manifest, at once and whole. */

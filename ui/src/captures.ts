@@ -58,6 +58,7 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
   };
   page.replaceChildren(h("h1", {}, "Captures"), ...(me.role === "viewer" ? [] : [drop]), sending, list);
   const { captures: all } = await get<{ captures: Capture[] }>("/api/captures");
+  if (alive.aborted) return;
   for (const c of all.reverse()) show(c);
   if (!all.length) list.append(h("p", { class: "soft", id: "none" }, "No capture yet."));
   const events = new EventSource("/api/events");

@@ -11,12 +11,17 @@ import { records } from "./records.js";
 import { schedules } from "./schedules.js";
 import { topology } from "./topology.js";
 
-const page = document.getElementById("page") as HTMLElement;
+let page = document.getElementById("page") as HTMLElement;
 let alive = new AbortController();
 
 async function show(): Promise<void> {
   alive.abort();
   alive = new AbortController();
+  const { signal } = alive;
+  // What an earlier page still waits for is drawn where nobody sees it.
+  const fresh = page.cloneNode() as HTMLElement;
+  page.replaceWith(fresh);
+  page = fresh;
   const [path, search = ""] = location.hash.replace(/^#/, "").split("?");
   const p = new URLSearchParams(search);
   const parts = path.split("/").filter(Boolean);
@@ -26,17 +31,17 @@ async function show(): Promise<void> {
   }
   try {
     await who(document.getElementById("session") as HTMLElement, () => void show());
-    if (parts[0] === "capture") await overview(page, parts[1], p);
-    else if (parts[0] === "records") await records(page, p);
-    else if (parts[0] === "flow") await flow(page, parts[1]);
-    else if (parts[0] === "topology") await topology(page, p, alive.signal);
-    else if (parts[0] === "filters") filters(page, p);
-    else if (parts[0] === "schedules") await schedules(page, alive.signal);
-    else if (parts[0] === "people") await people(page);
-    else await captures(page, alive.signal);
+    if (parts[0] === "capture") await overview(fresh, parts[1], p);
+    else if (parts[0] === "records") await records(fresh, p);
+    else if (parts[0] === "flow") await flow(fresh, parts[1]);
+    else if (parts[0] === "topology") await topology(fresh, p, signal);
+    else if (parts[0] === "filters") filters(fresh, p);
+    else if (parts[0] === "schedules") await schedules(fresh, signal);
+    else if (parts[0] === "people") await people(fresh);
+    else await captures(fresh, signal);
   } catch (error) {
-    if (error instanceof NotLoggedIn) return login(page, () => void show());
-    page.replaceChildren(h("h1", {}, "That did not work"), h("p", { class: "bad" }, (error as Error).message));
+    if (error instanceof NotLoggedIn) return login(fresh, () => void show());
+    fresh.replaceChildren(h("h1", {}, "That did not work"), h("p", { class: "bad" }, (error as Error).message));
   }
 }
 addEventListener("hashchange", () => void show());

@@ -1,7 +1,7 @@
 /** What happened in a capture: when, who, what, what was odd; each number leads to its records. */
 import { type Ask, type Capture, get } from "./api.js";
 import { accountingText } from "./captures.js";
-import { h, number, size, time } from "./dom.js";
+import { h, note, number, size, time } from "./dom.js";
 import { timeline } from "./timeline.js";
 import { recordsLink, topList } from "./top.js";
 
@@ -33,7 +33,7 @@ export async function overview(page: HTMLElement, id: string, p: URLSearchParams
     return;
   }
   const links = h("div", { class: "row" }, h("a", { href: `#/topology?capture=${c.id}` }, "Topology"), h("a", { href: recordsLink(span) }, "All records"), h("span", { class: "soft" }, s ? `SHA-256 ${c.id}` : ""));
-  const head = s ? summaryOf(s, span, links) : soFar(told, links, c.live && (() => void overview(page, id, p)));
+  const head = s ? summaryOf(s, span, links) : soFar(told, links, c.live && (() => void overview(page, id, p).catch((e: Error) => note(e.message))));
    const lists = h("div", { class: "grid" });
   const time_ = await timeline(span, (since, until) => {
     location.hash = `#/capture/${c.id}${since ? `?since=${since}&until=${until}` : ""}`;

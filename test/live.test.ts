@@ -355,6 +355,45 @@ live("a decoding process that dies is replaced and told everything again", async
   expect(bare(join(dir, "death", "nd")).get("http")).toHaveLength(14);
 });
 
+live("a decoding process that dies when --keep has deleted what it read: the capture goes on and says so, retention too", async () => {
+  const child = spawn("ip", [
+    "netns",
+    "exec",
+    B,
+    threatflow,
+    "capture",
+    "-i",
+    "vb",
+    "--data",
+    join(dir, "lost"),
+    "--rotate",
+    "50p",
+    "--keep",
+    "3f",
+    "--status",
+    "json",
+    "--json",
+  ]);
+  let err = "";
+  child.stderr.on("data", (b) => (err += b));
+  while (!err.includes("capturing on")) await sleep(50);
+  const names = (): string[] => {
+    const [id] = existsSync(join(dir, "lost", "captures")) ? readdirSync(join(dir, "lost", "captures")) : [];
+    return id ? segmentsOf("lost", id) : [];
+  };
+  replay(MIXED, "--pps", "200");
+  await until(() => (names()[0] ?? "") > "000003");
+  sh(`pkill -KILL -P ${child.pid} -f online-worker`);
+  await until(() => err.includes("deleted by --keep"));
+  replay(MIXED, "--pps", "400");
+  await until(() => (names()[0] ?? "") >= "000009");
+  expect(names().length).toBeLessThanOrEqual(3);
+  child.kill("SIGINT");
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  expect(status).toBe(1);
+  expect(entries("lost")).toMatchObject([{ status: "failed", error: { code: "WORKER_CRASH" } }]);
+});
+
 live("the interface goes down and up and gets another name: what came before and after is there, and counted", async () => {
   const c = await capture("updown", "--rotate", "100p");
   const passed = (): number => readdirSync(join(dir, "updown", "captures")).flatMap((id) => segmentsOf("updown", id)).length;

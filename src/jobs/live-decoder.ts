@@ -143,7 +143,13 @@ export class LiveDecoder {
     const s = this.segments.find((x) => x.path === hidden);
     if (s) s.path = path;
   }
+  /** Why nothing is decoded any more, while the recording goes on. */
+  get failure(): string | undefined {
+    return this.early instanceof Error ? this.early.message : undefined;
+  }
+  /** It is still to be read. */
   busy(path: string): boolean {
+    if (this.failure) return false; // nobody will: retention goes on, or the disk would fill
     const s = this.segments.find((x) => x.path === path);
     return s !== undefined && s.reached < s.records;
   }

@@ -280,7 +280,12 @@ class Recorder implements SegmentListener {
       segments: w?.manifest.segments.length ?? 0,
       behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
       capture: this.id || undefined,
-      trouble: this.opened.map((i) => i.trouble).find((x) => x) ?? this.full?.message ?? this.trouble ?? this.delivery?.trouble,
+      trouble:
+        this.opened.map((i) => i.trouble).find((x) => x) ??
+        this.full?.message ??
+        this.decoder?.failure ??
+        this.trouble ??
+        this.delivery?.trouble,
     });
   }
 

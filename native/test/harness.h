@@ -47,7 +47,7 @@ inline std::unique_ptr<Engine> carried_over(const Engine& from, const Options& o
 
 // `segment`: packets after which the engine is written out and read back.
 inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint32_t shards, Overlap policy = Overlap::linux_, bool keep = false,
-                           const Program* filter = nullptr, size_t segment = SIZE_MAX) {
+                           const Program* filter = nullptr, size_t segment = SIZE_MAX, uint64_t interim = 0) {
   const uint64_t key[2] = {7, 11};
   Survey survey(key, policy, 0);
   if (filter) {
@@ -94,7 +94,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
   std::vector<uint8_t> arena(kReserveArena * 2);
   for (uint32_t shard = 0; shard < shards; shard++) {
     Options o;
-    o.shard = shard, o.shards = shards, o.tcp_overlap = o.ip_overlap = policy;
+    o.shard = shard, o.shards = shards, o.tcp_overlap = o.ip_overlap = policy, o.interim = interim;
     auto engine = std::make_unique<Engine>(o);
     engine->interfaces(linktypes);
     Batch b;

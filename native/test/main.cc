@@ -225,6 +225,24 @@ static void streams() {
 }
 
 // A UDP datagram in IPv4 fragments: the header in the first unit of eight bytes, letters behind it.
+// A connection of two minutes, a packet a second, that ends on both sides.
+static void interims() {
+  Maker m;
+  m.handshake();
+  for (uint32_t i = 0; i < 127; i++) m.tcp(true, 100 + i, 500, ACK, "x");
+  m.tcp(true, 227, 500, FIN | ACK, "");
+  m.tcp(false, 500, 228, FIN | ACK, "");
+  m.tcp(true, 228, 501, ACK, "");
+  auto told = [&](uint64_t interval, size_t segment) {
+    Outcome o = run_capture(m.file.data(), m.file.size(), 1 << 16, 1, Overlap::linux_, true, nullptr, segment, interval);
+    return std::count_if(o.rows.begin(), o.rows.end(), [](const EventRow& r) { return r.type == static_cast<uint32_t>(Event::interim); });
+  };
+  check(told(0, SIZE_MAX) == 0, "no interim records unless they are asked for");
+  check(told(60 * kSecond, SIZE_MAX) == 4, "an open flow is told after five seconds, then every minute, and when both sides ended");
+  check(told(60 * kSecond, 1) == 4, "also where the engine is written out and read back in between");
+  check(told(3600 * kSecond, SIZE_MAX) == 2, "once early and once at the end, where the interval is long");
+}
+
 static std::string datagram(Overlap policy, const std::vector<std::pair<int, std::string>>& parts, Outcome* told = nullptr) {
   std::vector<uint8_t> file = pcap_head(101);
   int end = 0;
@@ -491,6 +509,7 @@ int main() {
   filters();
   serial_lines();
   streams();
+  interims();
   fragments();
   policies();
   tunnels();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything `make test` proves, step by step; each step goes on whatever the others did. Ends with a plain count.
-# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB.
+# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB, half an hour of rolling capture.
 set -u
 cd "$(dirname "$0")/.."
 export PATH=$PWD/.node/bin:$PWD/node_modules/.bin:$PATH CORPUS=${CORPUS:-$PWD/../shared/pcaps}
@@ -33,5 +33,6 @@ step conformance node test/conformance/run.ts --check; whole
 tail -1 "$logs/conformance.log"
 step fuzz env SECONDS_EACH="$([ -n "${LONG:-}" ] && echo 600 || echo 5)" bash scripts/fuzz.sh; whole
 if [ -n "${LONG:-}" ]; then step soak node scripts/soak.ts 20; whole; tail -1 "$logs/soak.log"; fi
+if [ -n "${LONG:-}" ] && [ "$(id -u)" = 0 ]; then step rolling node scripts/rolling.ts 30; whole; tail -1 "$logs/rolling.log"; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

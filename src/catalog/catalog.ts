@@ -60,6 +60,7 @@ export function withCase(e: CaptureEntry, name: string, m: Membership): CaptureE
 }
 /** Why a capture cannot be deleted. */
 export function heldBy(e: CaptureEntry): string | undefined {
+  if (e.live) return "it is still being recorded";
   for (const [name, m] of Object.entries(membershipsOf(e)))
     if (m.hold) return `case ${name} holds it: ${m.hold.why} (${m.hold.by}, ${m.hold.at.slice(0, 10)})`;
   return undefined;

@@ -29,7 +29,8 @@ export class LiveDelivery implements Takes {
   trouble: string | undefined;
   private readonly sink: LiveSink;
   private readonly options: DeliveryOptions;
-  private readonly begun: Promise<void>;
+  private readonly captureId: string;
+  private begun = false;
   private more: StoredRun[] = [];
   private open: StoredRun[] = [];
   private ended = false;
@@ -40,8 +41,7 @@ export class LiveDelivery implements Takes {
   constructor(captureId: string, sink: LiveSink, options: DeliveryOptions) {
     this.sink = sink;
     this.options = options;
-    this.begun = sink.begin(captureId);
-    this.begun.catch(() => undefined); // told by the first delivery
+    this.captureId = captureId;
     this.at = this.deliver();
   }
 
@@ -63,7 +63,7 @@ export class LiveDelivery implements Takes {
     this.open = [];
     this.kept = [];
     this.records = {};
-    await this.sink.anew();
+    if (this.begun) await this.sink.anew();
     this.ended = false;
     this.failure = undefined;
     this.at = this.deliver();
@@ -100,7 +100,8 @@ export class LiveDelivery implements Takes {
       const open = this.open.splice(0);
       let rest = 0;
       try {
-        await this.begun;
+        if (!this.begun) await this.sink.begin(this.captureId);
+        this.begun = true;
         await this.sink.grow(
           Map.groupBy(more, (r) => r.dataset),
           open,

@@ -43,7 +43,37 @@ export async function duckSearch(dataDir: string): Promise<Search> {
   const spill = join(dataDir, ".tmp");
   mkdirSync(spill, { recursive: true });
   const { connection, close } = await openDuck(spill);
-  return new DuckSearch(dataDir, connection, close);
+  return patient(new DuckSearch(dataDir, connection, close));
+}
+
+/** Files that were deleted or joined between looking which there are and reading them: the question is asked once more. */
+const vanished = (error: unknown): boolean => /No files found|No such file|Cannot open file/i.test((error as Error).message);
+function patient(s: DuckSearch): Search {
+  const twice = <T>(ask: () => Promise<T>): Promise<T> =>
+    ask().catch((error: unknown) => {
+      if (vanished(error)) return ask();
+      throw error;
+    });
+  return {
+    count: (q) => twice(() => s.count(q)),
+    async *records(q) {
+      for (let tries = 0, given = 0; ; tries++) {
+        try {
+          for await (const record of s.records(q)) {
+            given++;
+            yield record;
+          }
+          return;
+        } catch (error) {
+          if (tries || given || !vanished(error)) throw error;
+        }
+      }
+    },
+    top: (q, field) => twice(() => s.top(q, field)),
+    histogram: (q, most) => twice(() => s.histogram(q, most)),
+    links: (q, ends) => twice(() => s.links(q, ends)),
+    close: () => s.close(),
+  };
 }
 
 class DuckSearch implements Search {

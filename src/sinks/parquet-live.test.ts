@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as immediate } from "node:timers/promises";
 import { DEFAULT_DECODE } from "../config.js";
 import { Online } from "../online.js";
 import { duckSearch } from "../search/duckdb.js";
@@ -75,6 +76,26 @@ test("after each delivery: all records so far, each once, and every open flow as
   for (const [dataset, lines] of so) {
     expect(readdirSync(join(dir, "records", dataset))).toEqual([`${ID}.parquet`]);
     expect(sorted(await all(dataset))).toEqual(sorted(lines));
+  }
+});
+
+test("who asks while parts are joined and become one file gets an answer", async () => {
+  for (let round = 0; round < 3; round++) {
+    const sink = liveParquetSink(dir);
+    await sink.begin(ID);
+    let over = false;
+    const asking = (async () => {
+      for (let n = 0; !over; n++, await immediate())
+        await (n % 2 ? all("http") : search.count({ datasets: [], query: "*", captures: undefined, limit: 0 }));
+    })();
+    try {
+      for (const { more, open } of pieces(6000)) await sink.grow(more, open);
+      await sink.end();
+    } finally {
+      over = true;
+      await asking;
+    }
+    expect(await all("http")).toHaveLength(14);
   }
 });
 

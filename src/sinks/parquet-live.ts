@@ -1,6 +1,7 @@
 /** The embedded store of a capture that is still recorded (src/records/files.ts): a part for each delivery, joined as they become many. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemError } from "../errors.js";
 import { quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { isOpenFile, openFile, partFile, recordFile, removeRecordFiles } from "../records/files.js";
@@ -46,7 +47,11 @@ class LiveParquet implements LiveSink {
 
   async begin(captureId: string): Promise<void> {
     this.id = captureId;
-    for (const dataset of DATASETS) mkdirSync(join(this.dataDir, "records", dataset), { recursive: true });
+    try {
+      for (const dataset of DATASETS) mkdirSync(join(this.dataDir, "records", dataset), { recursive: true });
+    } catch (error) {
+      throw systemError(error, this.dataDir);
+    }
     removeRecordFiles(this.dataDir, captureId);
   }
 

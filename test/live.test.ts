@@ -567,10 +567,9 @@ live(
       expect(Number(sh(`tcpdump -r ${cut} tcp port 7777 2>/dev/null | wc -l`).stdout)).toBe(n);
       // What came last is in the segment at hand.
       replay(MIXED, "--topspeed");
-      await until(() => asked("ring", "*", "--dataset", "http", "--count")[0] === "14");
-      const [last] = asked("ring", "*", "--dataset", "flow", "--format", "ndjson", "--sort", "-@timestamp", "--limit", "1").map((l) =>
-        JSON.parse(l),
-      );
+      const ssh = (...more: string[]): string[] => asked("ring", "destination.port: 22", "--dataset", "flow", ...more);
+      await until(() => ssh("--count")[0] === "2");
+      const last = JSON.parse(ssh("--format", "ndjson", "--sort", "-@timestamp", "--limit", "1")[0]);
       const own = sh(`${threatflow} extract --flow ${last.flow.id} -o ${cut} --data ${join(dir, "ring")}`);
       expect(own.stderr).toMatch(new RegExp(`^${last.network.packets} packets written`));
     } finally {

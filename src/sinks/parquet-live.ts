@@ -125,7 +125,7 @@ class LiveParquet implements LiveSink {
       const longest = lines.reduce((a, l) => Math.max(a, l.length), 0);
       await this.write("flow", target, (path) => writeFileSync(path, Buffer.concat(lines)), longest);
       this.shown = target;
-      if (before) this.supersede(before);
+      if (before && before !== target) this.supersede(before);
     } else {
       // Nothing is newer than these: without a file that says so they would be looked at.
       if (before) this.supersede(before);

@@ -63,5 +63,5 @@ live(
     expect((await c.run("delete", of.capture.id)).status).toBe(0);
     expect(await found("*")).toEqual([]);
   },
-  60_000,
+  120_000,
 );

@@ -511,7 +511,7 @@ live(
     expect(entries("grow")).toMatchObject([{ status: "done", summary: { status: "complete" } }]);
     expect(entries("grow")[0].live).toBeUndefined();
   },
-  60_000,
+  180_000,
 );
 
 live("killed while it follows: what was delivered stays, and the capture says that it broke off", async () => {
@@ -580,7 +580,7 @@ live(
     }
     expect((await c.done).status).toBe(0);
   },
-  60_000,
+  180_000,
 );
 
 live("the loopback interface, alone and among all: each packet once, though the kernel shows it twice", async () => {

@@ -9,7 +9,7 @@ import type { RunFile } from "./messages.js";
 /** After a delivery that failed, ms. */
 const RETRY_MS = 3000;
 /** A delivery may take this part of the time, so that many small ones do not take the machine. */
-const SHARE = 0.2;
+const SHARE = 0.5;
 
 export interface DeliveryOptions {
   /** Between the beginnings of two deliveries at least, ms. */

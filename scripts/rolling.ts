@@ -5,10 +5,11 @@
  * --keep leaves must open, and no more may be there; the interface must be as it was.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { held, tree } from "./processes.ts";
 
 const root = join(import.meta.dirname, "..");
 const threatflow = join(root, "bin", "threatflow");
@@ -31,14 +32,6 @@ interface Look {
   descriptors: number;
   segments: number;
 }
-function tree(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-    return [pid, ...children.flatMap(tree)];
-  } catch {
-    return [];
-  }
-}
 const segments = (): string[] => {
   try {
     const [id] = readdirSync(join(dir, "captures"));
@@ -49,18 +42,6 @@ const segments = (): string[] => {
     return [];
   }
 };
-function look(pid: number, quarter: number): Look {
-  const l = { quarter, memory: 0, descriptors: 0, segments: segments().length };
-  for (const p of tree(pid))
-    try {
-      for (const m of readFileSync(`/proc/${p}/smaps_rollup`, "utf8").matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm))
-        l.memory += Number(m[1]) / 1024;
-      l.descriptors += readdirSync(`/proc/${p}/fd`).length;
-    } catch {
-      // it has just ended
-    }
-  return l;
-}
 const inB = (...args: string[]): ChildProcess => spawn("ip", ["netns", "exec", B, ...args], { stdio: ["ignore", "pipe", "pipe"] });
 const begun = (p: ChildProcess, word: string): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -115,7 +96,11 @@ try {
   let taken = false;
   while (Date.now() - start < length) {
     await sleep(1000);
-    looks.push(look(recorder.pid as number, Math.floor((4 * (Date.now() - start)) / length)));
+    looks.push({
+      quarter: Math.floor((4 * (Date.now() - start)) / length),
+      segments: segments().length,
+      ...held(recorder.pid as number),
+    });
     if (!taken && Date.now() - start > length * 0.4) {
       taken = true;
       sh(`ip -n ${B} link set vb down; sleep 2; ip -n ${B} link set vb up`);

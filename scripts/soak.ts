@@ -4,8 +4,8 @@
  * second, the end not three quarters more than the last quarter, and every packet must be accounted for. `node scripts/soak.ts [GIGABYTES]`, 20 by default.
  */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { held } from "./processes.ts";
 
 const root = join(import.meta.dirname, "..");
 const gigabytes = Number(process.argv[2] ?? 20);
@@ -37,27 +37,9 @@ interface Look {
 }
 const looks: Look[] = [];
 const begun = Date.now();
-function tree(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
-    return [pid, ...children.flatMap(tree)];
-  } catch {
-    return [];
-  }
-}
 function look(): void {
-  let memory = 0;
-  let descriptors = 0;
-  for (const pid of tree(analyst.pid as number)) {
-    try {
-      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-      for (const m of rollup.matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm)) memory += Number(m[1]) / 1024;
-      descriptors += readdirSync(`/proc/${pid}/fd`).length;
-    } catch {
-      // it has just ended
-    }
-  }
-  if (memory) looks.push({ seconds: (Date.now() - begun) / 1000, bytes, memory, descriptors });
+  const now = held(analyst.pid as number);
+  if (now.memory) looks.push({ seconds: (Date.now() - begun) / 1000, bytes, ...now });
 }
 const timer = setInterval(look, 1000);
 const status = await new Promise<number | null>((resolve) => analyst.on("close", resolve));

@@ -30,43 +30,42 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
 interface Capture {
   child: ChildProcess;
-  done: Promise<{ status: number | null; stdout: string; stderr: string }>;
+  /** What it said so far. */
+  out: Outcome;
+  done: Promise<Outcome>;
 }
-/** Starts a capture on vb; resolves when it captures. */
-function capture(name: string, ...args: string[]): Promise<Capture> {
-  const child = spawn("ip", [
-    "netns",
-    "exec",
-    B,
-    threatflow,
-    "capture",
-    "-i",
-    "vb",
-    "--data",
-    join(dir, name),
-    "--ndjson",
-    join(dir, name, "nd"),
-    "--json",
-    "--quiet",
-    ...args,
-  ]);
-  const out = { status: null as number | null, stdout: "", stderr: "" };
+/** Starts a capture, on vb where nothing else is said; resolves when it captures, or when it ended. */
+function launched(
+  name: string,
+  args: readonly string[],
+  command = ["ip", "netns", "exec", B, threatflow, "capture", "-i", "vb"],
+): Promise<Capture> {
+  const child = spawn(command[0], [...command.slice(1), "--data", join(dir, name), ...args]);
+  const out: Outcome = { status: null, stdout: "", stderr: "" };
   return new Promise((resolve) => {
-    const done = new Promise<typeof out>((ended) =>
+    const done = new Promise<Outcome>((ended) =>
       child.on("close", (status) => {
-        ended({ ...out, status });
-        resolve({ child, done });
+        out.status = status;
+        ended(out);
+        resolve({ child, out, done });
       }),
     );
     child.stdout.on("data", (b) => (out.stdout += b));
     child.stderr.on("data", (b) => {
       out.stderr += b;
-      if (out.stderr.includes("capturing on")) resolve({ child, done });
+      if (out.stderr.includes("capturing on")) resolve({ child, out, done });
     });
   });
 }
+const capture = (name: string, ...args: string[]): Promise<Capture> =>
+  launched(name, ["--ndjson", join(dir, name, "nd"), "--json", "--quiet", ...args]);
 const replay = (file: string, ...flags: string[]): void => {
   const r = sh(`ip netns exec ${A} tcpreplay -i va ${flags.join(" ")} ${file}`);
   if (r.status !== 0) throw new Error(r.stderr);
@@ -356,41 +355,20 @@ live("a decoding process that dies is replaced and told everything again", async
 });
 
 live("a decoding process that dies when --keep has deleted what it read: the capture goes on and says so, retention too", async () => {
-  const child = spawn("ip", [
-    "netns",
-    "exec",
-    B,
-    threatflow,
-    "capture",
-    "-i",
-    "vb",
-    "--data",
-    join(dir, "lost"),
-    "--rotate",
-    "50p",
-    "--keep",
-    "3f",
-    "--status",
-    "json",
-    "--json",
-  ]);
-  let err = "";
-  child.stderr.on("data", (b) => (err += b));
-  while (!err.includes("capturing on")) await sleep(50);
+  const c = await launched("lost", ["--rotate", "50p", "--keep", "3f", "--status", "json", "--json"]);
   const names = (): string[] => {
     const [id] = existsSync(join(dir, "lost", "captures")) ? readdirSync(join(dir, "lost", "captures")) : [];
     return id ? segmentsOf("lost", id) : [];
   };
   replay(MIXED, "--pps", "200");
   await until(() => (names()[0] ?? "") > "000003");
-  sh(`pkill -KILL -P ${child.pid} -f online-worker`);
-  await until(() => err.includes("deleted by --keep"));
+  sh(`pkill -KILL -P ${c.child.pid} -f online-worker`);
+  await until(() => c.out.stderr.includes("deleted by --keep"));
   replay(MIXED, "--pps", "400");
   await until(() => (names()[0] ?? "") >= "000009");
   expect(names().length).toBeLessThanOrEqual(3);
-  child.kill("SIGINT");
-  const status = await new Promise((resolve) => child.on("close", resolve));
-  expect(status).toBe(1);
+  c.child.kill("SIGINT");
+  expect((await c.done).status).toBe(1);
   expect(entries("lost")).toMatchObject([{ status: "failed", error: { code: "WORKER_CRASH" } }]);
 });
 
@@ -445,25 +423,20 @@ live("hooks decide live what they decide of the recorded packets", async () => {
 });
 
 live("records reach the terminal while the capture runs", async () => {
-  const child = spawn("ip", ["netns", "exec", B, threatflow, "capture", "-i", "vb", "--data", join(dir, "follow"), "--follow", "--quiet"]);
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (b) => (out += b));
-  child.stderr.on("data", (b) => (err += b));
-  while (!err.includes("capturing on")) await sleep(50);
+  const c = await launched("follow", ["--follow", "--quiet"]);
   replay(MIXED, "--topspeed");
   const wanted = ["dns", "http", "tls", "ssh"];
   const seen = (): Set<string> =>
     new Set(
-      out
+      c.out.stdout
         .split("\n")
         .filter((l) => l.endsWith("}"))
         .map((l) => JSON.parse(l).event.dataset),
     );
   await until(() => wanted.every((d) => seen().has(d)));
   expect([...seen()]).toEqual(expect.arrayContaining(wanted));
-  child.kill("SIGINT");
-  await new Promise((resolve) => child.on("close", resolve));
+  c.child.kill("SIGINT");
+  await c.done;
 });
 
 const asked = (name: string, ...args: string[]): string[] => {
@@ -495,10 +468,8 @@ live(
     const [entry] = entries("grow");
     expect(entry).toMatchObject({ status: "decoding", live: { pid: c.child.pid }, name: "vb" });
     expect(sh(`${threatflow} delete ${entry.id} --data ${join(dir, "grow")}`).stderr).toMatch(/still being recorded/);
-    const r = await new Promise<any>((resolve) => {
-      c.child.kill("SIGINT");
-      void c.done.then(resolve);
-    });
+    c.child.kill("SIGINT");
+    const r = await c.done;
     expect(r.status).toBe(0);
     const s = JSON.parse(r.stderr.slice(r.stderr.indexOf("{")));
     expect(s.accounting.read).toBe(12 * 288);
@@ -588,21 +559,15 @@ live("the loopback interface, alone and among all: each packet once, though the 
     ["loop", "lo"],
     ["loopany", "any"],
   ]) {
-    const child = spawn(
-      threatflow,
-      ["capture", "-i", on, "--filter", "udp port 9", "--data", join(dir, name), "--ndjson", join(dir, name, "nd"), "--json", "--quiet"],
-      { stdio: ["ignore", "pipe", "pipe"] },
+    const c = await launched(
+      name,
+      ["--filter", "udp port 9", "--ndjson", join(dir, name, "nd"), "--json", "--quiet"],
+      [threatflow, "capture", "-i", on],
     );
-    let out = "";
-    let err = "";
-    child.stdout.on("data", (b) => (out += b));
-    child.stderr.on("data", (b) => (err += b));
-    while (!err.includes("capturing on")) await sleep(50);
     sh("for i in 1 2 3 4 5; do echo hello > /dev/udp/127.0.0.1/9; echo no > /dev/udp/127.0.0.1/10; done");
     await sleep(300);
-    child.kill("SIGINT");
-    await new Promise((resolve) => child.on("close", resolve));
-    expect(JSON.parse(out).accounting).toMatchObject({ read: 5, decoded: 5, kernel_received: 5, kernel_dropped: 0 });
+    c.child.kill("SIGINT");
+    expect(JSON.parse((await c.done).stdout).accounting).toMatchObject({ read: 5, decoded: 5, kernel_received: 5, kernel_dropped: 0 });
     const flows = (linesIn(join(dir, name, "nd")).get("flow") as string[]).map((l) => JSON.parse(l));
     expect(flows.map((f) => [f.source.packets, f.flow.payload_bytes.source])).toEqual(Array(5).fill([1, 6]));
   }

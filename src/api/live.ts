@@ -1,7 +1,7 @@
 /** Captures on the server's machine that are started, watched and stopped here. For admins: what is on the wire belongs to no case yet. */
 import type { FastifyInstance } from "fastify";
-import { settleBroken } from "../catalog/live.js";
 import { LiveCaptures } from "../jobs/live-captures.js";
+import { settleBroken } from "../jobs/live-entries.js";
 import type { Backend } from "./backend.js";
 import { captureArgs, RECORDING, type Recording } from "./capture-args.js";
 import { says } from "./openapi.js";
@@ -9,7 +9,7 @@ import { says } from "./openapi.js";
 const admin = { role: "admin" } as const;
 
 export function liveRoutes(app: FastifyInstance, b: Backend): void {
-  const settle = (): void => void settleBroken(b.catalog).catch(() => undefined); // the next one settles it too
+  const settle = (): void => void settleBroken(b.dataDir, b.catalog).catch(() => undefined); // the next one settles it too
   settle();
   const live = new LiveCaptures(b.dataDir, settle);
   app.addHook("onClose", () => live.close());

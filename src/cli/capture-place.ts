@@ -1,10 +1,10 @@
 /** Where a live capture's records and its entry go: the data folder, or the cluster where both servers are set. Segments stay on this machine. */
 import { join } from "node:path";
 import { type CaptureEntry, type Catalog, freshEntry } from "../catalog/catalog.js";
-import { recordedHere, settleBroken } from "../catalog/live.js";
 import { sqliteCatalog } from "../catalog/sqlite.js";
 import { systemError, ThreatflowError } from "../errors.js";
 import { importKey } from "../jobs/import-key.js";
+import { recordedHere, settleBroken } from "../jobs/live-entries.js";
 import type { Summary } from "../jobs/summary.js";
 import { isDistributed, type Settings } from "../settings.js";
 import { liveParquetSink } from "../sinks/parquet-live.js";
@@ -27,7 +27,7 @@ export async function capturePlace(s: Settings, waiting: (why: string) => void):
   const dir = s.data as string;
   if (!isDistributed(s)) {
     const catalog = sqliteCatalog(dir);
-    await settleBroken(catalog);
+    await settleBroken(dir, catalog);
     return { store: liveParquetSink(dir), ...entryIn(catalog, freshEntry(NOTHING)), close: async () => catalog.close() };
   }
   const { connectElastic } = await import("../search/elastic.js");
@@ -35,7 +35,7 @@ export async function capturePlace(s: Settings, waiting: (why: string) => void):
   const { liveElasticsearchSink } = await import("../sinks/elasticsearch-live.js");
   const elastic = await connectElastic(s);
   const catalog = await elasticCatalog(elastic);
-  await settleBroken(catalog);
+  await settleBroken(dir, catalog);
   const fresh = freshEntry(NOTHING);
   const { month, generation } = fresh;
   const to = { month, generation, deadLetters: join(dir, "dead-letters", `${generation}.ndjson`), patience: PATIENCE, waiting };

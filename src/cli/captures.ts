@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import type { Command } from "commander";
 import { type CaptureEntry, type Membership, membershipsOf, mustNotBeHeld } from "../catalog/catalog.js";
-import { settleBroken } from "../catalog/live.js";
 import { ThreatflowError } from "../errors.js";
 import { whoami } from "../ingest/capture-store.js";
+import { settleBroken } from "../jobs/live-entries.js";
 import { exportRecords } from "./export-records.js";
 import { openPlace } from "./place.js";
 import { number, size, table } from "./text.js";
@@ -26,7 +26,7 @@ export function captureCommands(program: Command): void {
     .option("--json", "one object a line")
     .action(async (f: Flags) => {
       const place = await openPlace(f.data);
-      await settleBroken(place.catalog);
+      await settleBroken(place.settings.data as string, place.catalog).catch(() => undefined); // who may not write sees it as it was
       const all = await place.catalog.list();
       await place.close();
       if (f.json) for (const c of all) process.stdout.write(`${JSON.stringify(c)}\n`);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
 import { type Compression, compressionOf } from "./compression.js";
-import { isRolling, joinSegments, type Span } from "./live/join.js";
+import { isRolling, joinSegments, type Missing, type Span } from "./live/join.js";
 import { unpack } from "./unpack.js";
 
 export interface Source {
@@ -21,14 +21,14 @@ export interface Source {
   /** SHA-256 of the bytes as given, where it was computed on the way; else the survey computes it. */
   sha256: string | undefined;
   notes: string[];
-  /** Packets of the capture before its first one here: of a rolling capture not all may be wanted, and some may be deleted. */
-  missing: { before: number; deleted: number };
+  /** Of a rolling capture not all may be wanted, and some may be deleted. */
+  missing: Missing;
   /** The bytes have no file of their own: they came as a stream. */
   streamed: boolean;
   dispose(): void;
 }
 
-const NOTHING_MISSING = { before: 0, deleted: 0 };
+const NOTHING_MISSING: Missing = { before: 0, deleted: 0 };
 
 export interface OpenOptions {
   /** Folder for what must be unpacked or spooled. */

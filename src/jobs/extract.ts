@@ -6,6 +6,7 @@ import { DEFAULT_WINDOW_BYTES } from "../config.js";
 import { INDEX_BYTES, INDEX_FLAG } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
+import type { Missing } from "../ingest/live/join.js";
 import { FileIndex } from "../ingest/packet-index.js";
 import { type OutPacket, writeCapture } from "../ingest/pcap-writer.js";
 import { openSource } from "../ingest/source.js";
@@ -28,7 +29,7 @@ export interface Choice {
 }
 export interface Extracted {
   packets: number;
-  /** Of the flow or the range, packets were in segments that --keep deleted. */
+  /** Packets that were asked for, or may have been, were in segments that --keep deleted. */
   incomplete: boolean;
 }
 const BLOCK = 8192;
@@ -44,7 +45,7 @@ export async function extract(
 ): Promise<Extracted> {
   const work = mkdtempSync(join(workDir, ".work-"));
   const source = await openSource(path, { spoolDir: work, quota: Infinity, part: { from: choice.from, to: choice.to } });
-  const { before, deleted } = source.missing;
+  const { before } = source.missing;
   const index = new FileIndex(join(work, "index"), "create");
   try {
     const { surveyed, hash } = await survey(source, index, {
@@ -60,8 +61,7 @@ export async function extract(
         "analyse it again",
       );
     const flow = choice.flow && hashOf(index, choice.flow, before);
-    const first = choice.flow?.packet ?? choice.packets?.[0];
-    const incomplete = first !== undefined && first <= deleted;
+    const incomplete = wantsDeleted(choice, source.missing);
     const chosen = function* (): Generator<{ row: Buffer; at: number }> {
       const rows = Buffer.alloc(BLOCK * INDEX_BYTES);
       for (let from = 0; from < index.rows; from += BLOCK) {
@@ -102,6 +102,10 @@ export async function extract(
   }
 }
 
+function wantsDeleted(c: Choice, { deleted, until }: Missing): boolean {
+  const first = c.flow?.packet ?? c.packets?.[0];
+  return first === undefined ? until !== undefined && (c.from === undefined || c.from <= until) : first <= deleted;
+}
 function hashOf(index: FileIndex, { packet, hash }: NonNullable<Choice["flow"]>, before: number): number {
   if (packet <= before) {
     if (hash !== undefined) return hash;

@@ -20,6 +20,11 @@ export interface DeliveryOptions {
   follow: ((lines: string) => void) | undefined;
 }
 
+interface Batch {
+  more: StoredRun[];
+  open: StoredRun[];
+}
+
 export class LiveDelivery implements Takes {
   /** All that came, where they are kept. */
   kept: RunFile[] = [];
@@ -31,8 +36,9 @@ export class LiveDelivery implements Takes {
   private readonly options: DeliveryOptions;
   private readonly captureId: string;
   private begun = false;
-  private more: StoredRun[] = [];
-  private open: StoredRun[] = [];
+  private next: Batch = { more: [], open: [] };
+  /** Under way; one that failed is given again as it was. */
+  private now: Batch | undefined;
   private ended = false;
   private failure: unknown;
   private wake: () => void = () => undefined;
@@ -47,9 +53,9 @@ export class LiveDelivery implements Takes {
 
   take(run: RunFile, open: boolean): void {
     if (this.options.follow && run.dataset !== "capture") this.options.follow(readFileSync(run.text, "utf8"));
-    if (open) this.open.push(run);
+    if (open) this.next.open.push(run);
     else {
-      this.more.push(run);
+      this.next.more.push(run);
       this.records[run.dataset] = (this.records[run.dataset] ?? 0) + run.count;
       if (this.options.keep) this.kept.push(run);
     }
@@ -58,9 +64,10 @@ export class LiveDelivery implements Takes {
 
   async anew(): Promise<void> {
     await this.stop();
-    for (const run of [...this.more, ...this.open, ...this.kept]) dispose(run);
-    this.more = [];
-    this.open = [];
+    for (const b of [this.now, this.next]) for (const run of b ? [...b.more, ...b.open] : []) dispose(run);
+    for (const run of this.kept) dispose(run);
+    this.now = undefined;
+    this.next = { more: [], open: [] };
     this.kept = [];
     this.records = {};
     if (this.begun) await this.sink.anew();
@@ -71,7 +78,7 @@ export class LiveDelivery implements Takes {
 
   /** The last records. Throws what keeps them from being delivered. */
   async end(last: readonly StoredRun[]): Promise<void> {
-    this.more.push(...last);
+    this.next.more.push(...last);
     for (const run of last) this.records[run.dataset] = (this.records[run.dataset] ?? 0) + run.count;
     await this.stop();
     if (this.failure) throw this.failure;
@@ -88,7 +95,7 @@ export class LiveDelivery implements Takes {
   private async deliver(): Promise<void> {
     const { everyMs, keep } = this.options;
     for (;;) {
-      if (!this.more.length && !this.open.length) {
+      if (!this.now && !this.next.more.length && !this.next.open.length) {
         if (this.ended) return;
         await new Promise<void>((resolve) => {
           this.wake = resolve;
@@ -96,8 +103,11 @@ export class LiveDelivery implements Takes {
         continue;
       }
       const begun = performance.now();
-      const more = this.more.splice(0);
-      const open = this.open.splice(0);
+      if (!this.now) {
+        this.now = this.next;
+        this.next = { more: [], open: [] };
+      }
+      const { more, open } = this.now;
       let rest = 0;
       try {
         if (!this.begun) await this.sink.begin(this.captureId);
@@ -106,13 +116,12 @@ export class LiveDelivery implements Takes {
           Map.groupBy(more, (r) => r.dataset),
           open,
         );
+        this.now = undefined;
         this.trouble = undefined;
         for (const run of keep ? open : [...more, ...open]) dispose(run);
         const took = performance.now() - begun;
         rest = Math.max(everyMs - took, took / SHARE - took);
       } catch (error) {
-        this.more.unshift(...more);
-        this.open.unshift(...open);
         this.trouble = `records wait: ${(error as Error).message}`;
         if (this.ended) {
           this.failure = error;

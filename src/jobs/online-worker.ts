@@ -102,20 +102,24 @@ function grown(m: Extract<ToOnline, { type: "grown" }>): void {
   send({ type: "reached", path: m.path, records: at, packets: (online as Online).packets });
 }
 
-process.on("message", (m: ToOnline) => {
+function heard(m: ToOnline): void {
+  if (m.type === "start") {
+    start = m;
+    online = new Online(m.decode, m.observers, undefined, INTERIM_NS);
+    setInterval(() => guarded(seal), m.sealEveryMs).unref();
+  } else if (m.type === "grown") grown(m);
+  else {
+    const o = online as Online;
+    o.push(new Uint8Array(0), true);
+    const { summary } = o.finish();
+    seal();
+    send({ type: "done", summary, result: o.result(), bytes });
+  }
+}
+/** What fails is told. */
+function guarded(work: () => void): void {
   try {
-    if (m.type === "start") {
-      start = m;
-      online = new Online(m.decode, m.observers, undefined, INTERIM_NS);
-      setInterval(seal, m.sealEveryMs).unref();
-    } else if (m.type === "grown") grown(m);
-    else {
-      const o = online as Online;
-      o.push(new Uint8Array(0), true);
-      const { summary } = o.finish();
-      seal();
-      send({ type: "done", summary, result: o.result(), bytes });
-    }
+    work();
   } catch (error) {
     const known = error instanceof ThreatflowError;
     send({
@@ -125,7 +129,8 @@ process.on("message", (m: ToOnline) => {
       remedy: known ? error.remedy : "",
     });
   }
-});
+}
+process.on("message", (m: ToOnline) => guarded(() => heard(m)));
 process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);

@@ -49,13 +49,11 @@ const DURATION = Buffer.from('"duration":');
 export class ElasticsearchSink {
   private readonly e: Elastic;
   private readonly to: BulkTarget;
-  private readonly ingested: Buffer;
   readonly outcome: BulkOutcome = { indexed: 0, present: 0, refused: 0 };
 
   constructor(e: Elastic, to: BulkTarget) {
     this.e = e;
     this.to = to;
-    this.ingested = Buffer.from(`,"ingested":"${new Date().toISOString()}"`);
   }
 
   /** Sends all records of runs of one dataset, in any order; those that are not final never replace final ones. Throws ELASTICSEARCH where patience ends. */
@@ -132,11 +130,12 @@ export class ElasticsearchSink {
 
   private async request(dataset: string, docs: readonly Doc[], final: boolean): Promise<Item[]> {
     const version = versionOf(this.to.generation, final);
+    const ingested = Buffer.from(`,"ingested":"${new Date().toISOString()}"`);
     const parts: Buffer[] = [];
     for (const { id, line } of docs) {
       parts.push(Buffer.from(`{"index":{"_id":"${id}","version":${version},"version_type":"external_gte"}}\n`));
       const at = durationEnd(line);
-      parts.push(line.subarray(0, at), this.ingested, line.subarray(at));
+      parts.push(line.subarray(0, at), ingested, line.subarray(at));
     }
     const answer = (await this.e.client.transport.request({
       method: "POST",

@@ -67,7 +67,7 @@ test("after each delivery: all records so far, each once, and every open flow as
       expect(sorted(await all(dataset))).toEqual(sorted(expected));
     }
     for (const l of open.values()) expect(JSON.parse(l).flow.final).toBe(false);
-    most = Math.max(most, readdirSync(join(dir, "records", "http")).filter((f) => f.includes(".live-")).length);
+    most = Math.max(most, readdirSync(join(dir, "records", "http", `${ID}.live`)).filter((f) => f.startsWith("part-")).length);
   }
   expect(ever).toBeGreaterThan(10);
   expect(open.size).toBe(0);

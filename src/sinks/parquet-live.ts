@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemError } from "../errors.js";
 import { quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
-import { isOpenFile, openFile, partFile, recordFile, removeRecordFiles } from "../records/files.js";
+import { liveFolder, openName, partName, recordFile, removeLiveFiles, removeRecordFiles } from "../records/files.js";
 import { openDuck } from "../search/duck.js";
 import { idOf, linesOf } from "./lines.js";
 import type { StoredRun } from "./merge.js";
@@ -14,6 +14,8 @@ import type { LiveSink } from "./sink.js";
 
 /** As many parts of one size are joined into one of the next. */
 const JOINED = 8;
+/** Sizes of parts: those of the last one, of some thousand deliveries, are joined when the capture ends. */
+const MOST_LEVELS = 4;
 /** How long a part that was joined stays for who is reading it, ms. */
 const GRACE_MS = 60_000;
 /** Open flows that are shown; more show when they end. */
@@ -37,8 +39,8 @@ class LiveParquet implements LiveSink {
   private deliveries = 0;
   private readonly parts = new Map<string, Part[]>();
   /** Open flows by the id of their record, and the file that holds them. */
-  private readonly open = new Map<string, Buffer>();
-  private shown: string | undefined;
+  private readonly open = new Map<string, string>();
+  private readonly shown: string[] = [];
   private readonly superseded: { path: string; at: number }[] = [];
 
   constructor(dataDir: string) {
@@ -48,11 +50,11 @@ class LiveParquet implements LiveSink {
   async begin(captureId: string): Promise<void> {
     this.id = captureId;
     try {
-      for (const dataset of DATASETS) mkdirSync(join(this.dataDir, "records", dataset), { recursive: true });
+      removeRecordFiles(this.dataDir, captureId);
+      for (const dataset of DATASETS) mkdirSync(this.folder(dataset), { recursive: true });
     } catch (error) {
       throw systemError(error, this.dataDir);
     }
-    removeRecordFiles(this.dataDir, captureId);
   }
 
   async grow(more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void> {
@@ -64,8 +66,7 @@ class LiveParquet implements LiveSink {
         const parts = this.parts.get(dataset) ?? [];
         this.parts.set(dataset, parts);
         if ((parts.at(-1)?.to ?? 0) >= n) continue; // this one was there when the delivery failed before
-        const target = partFile(this.dataDir, dataset, this.id, n, n);
-        await this.write(dataset, target, (path) => writeLines(path, runs), Math.max(...runs.map((r) => r.longest)));
+        await this.write(dataset, partName(n, n), (path) => writeLines(path, runs), Math.max(...runs.map((r) => r.longest)));
         parts.push({ from: n, to: n, level: 0 });
         await this.join(dataset, parts);
       }
@@ -77,19 +78,20 @@ class LiveParquet implements LiveSink {
     }
     this.clear(performance.now() - GRACE_MS);
   }
-  private async write(dataset: string, target: string, fill: (lines: string) => Promise<void> | void, longest: number): Promise<void> {
-    const lines = this.hidden(dataset, "lines");
-    const hidden = this.hidden(dataset, "part");
+  /** `fill` writes the lines to a file. */
+  private async write(dataset: string, name: string, fill: (lines: string) => Promise<void> | void, longest: number): Promise<void> {
+    const lines = join(this.folder(dataset), ".lines");
+    const hidden = join(this.folder(dataset), ".part");
     try {
       await fill(lines);
       await parquetOf(this.connection, dataset, lines, longest, hidden);
-      renameSync(hidden, target);
+      renameSync(hidden, join(this.folder(dataset), name));
     } finally {
       for (const path of [lines, hidden]) rmSync(path, { force: true });
     }
   }
-  private hidden(dataset: string, what: string): string {
-    return join(this.dataDir, "records", dataset, `.${this.id}.live.${process.pid}.${what}`);
+  private folder(dataset: string): string {
+    return liveFolder(this.dataDir, dataset, this.id);
   }
   private get connection() {
     return (this.duck as NonNullable<typeof this.duck>).connection;
@@ -112,47 +114,36 @@ class LiveParquet implements LiveSink {
       for await (const line of linesOf(run)) {
         const id = idOf(line);
         if (this.open.size >= MOST_OPEN && !this.open.has(id)) continue;
-        this.open.set(id, Buffer.from(line));
+        this.open.set(id, line.toString());
         changed = true;
       }
     if (this.open.size) for (const run of ended) for await (const line of linesOf(run)) changed = this.open.delete(idOf(line)) || changed;
     if (!changed) return;
-    const before = this.shown;
-    this.shown = undefined;
-    if (this.open.size) {
-      const lines = [...this.open.values()];
-      const target = openFile(this.dataDir, this.id, n);
-      const longest = lines.reduce((a, l) => Math.max(a, l.length), 0);
-      await this.write("flow", target, (path) => writeFileSync(path, Buffer.concat(lines)), longest);
-      this.shown = target;
-      if (before && before !== target) this.supersede(before);
-    } else {
-      // Nothing is newer than these: without a file that says so they would be looked at.
-      if (before) this.supersede(before);
-      const older = this.superseded.filter((s) => isOpenFile(s.path));
-      for (const s of older) {
-        rmSync(s.path, { force: true });
-        this.superseded.splice(this.superseded.indexOf(s), 1);
-      }
+    if (this.open.size === 0) {
+      // The newest file counts: without one, none may be left.
+      for (const path of this.shown.splice(0)) rmSync(path, { force: true });
+      return;
     }
-  }
-  private supersede(path: string): void {
-    this.superseded.push({ path, at: performance.now() });
+    const longest = Math.max(...Array.from(this.open.values(), (l) => Buffer.byteLength(l)));
+    await this.write("flow", openName(n), (path) => writeFileSync(path, [...this.open.values()].join("")), longest);
+    this.shown.push(join(this.folder("flow"), openName(n)));
+    // The one before stays for who is reading it.
+    while (this.shown.length > 2) rmSync(this.shown.shift() as string, { force: true });
   }
 
   private async join(dataset: string, parts: Part[]): Promise<void> {
-    for (let level = 0; ; level++) {
+    for (let level = 0; level < MOST_LEVELS; level++) {
       const same = parts.filter((p) => p.level === level);
       if (same.length < JOINED) return;
       const from = same[0].from;
       const to = same[same.length - 1].to;
-      await this.joined(dataset, same, partFile(this.dataDir, dataset, this.id, from, to));
+      await this.joined(dataset, same, join(this.folder(dataset), partName(from, to)));
       parts.splice(parts.indexOf(same[0]), same.length, { from, to, level: level + 1 });
-      for (const p of same) this.supersede(this.path(dataset, p));
+      for (const p of same) this.superseded.push({ path: this.path(dataset, p), at: performance.now() });
     }
   }
   private async joined(dataset: string, parts: readonly Part[], target: string): Promise<void> {
-    const hidden = this.hidden(dataset, "part");
+    const hidden = join(this.folder(dataset), ".part");
     try {
       const files = parts.map((p) => quoteText(this.path(dataset, p))).join(",");
       await this.connection.run(`COPY (SELECT * FROM read_parquet([${files}])) TO ${quoteText(hidden)} ${FORM}`);
@@ -162,27 +153,27 @@ class LiveParquet implements LiveSink {
     }
   }
   private path(dataset: string, p: Part): string {
-    return partFile(this.dataDir, dataset, this.id, p.from, p.to);
+    return join(this.folder(dataset), partName(p.from, p.to));
   }
   private clear(until: number): void {
     while (this.superseded.length && this.superseded[0].at < until)
       rmSync((this.superseded.shift() as { path: string }).path, { force: true });
   }
 
+  /** The numbers go on: no name is given twice. */
   async anew(): Promise<void> {
-    removeRecordFiles(this.dataDir, this.id);
-    this.deliveries = 0;
     this.parts.clear();
     this.open.clear();
     this.superseded.length = 0;
-    this.shown = undefined;
+    this.shown.length = 0;
+    await this.begin(this.id);
   }
 
   async end(): Promise<void> {
     try {
       await this.connect();
       for (const [dataset, parts] of this.parts) await this.joined(dataset, parts, recordFile(this.dataDir, dataset, this.id));
-      removeRecordFiles(this.dataDir, this.id, true);
+      removeLiveFiles(this.dataDir, this.id);
     } catch (error) {
       throw storeError(error, this.dataDir);
     } finally {

@@ -5,7 +5,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { systemError, ThreatflowError } from "../errors.js";
 import { ADDRESS_MACROS, quoteText, selectList, structureOf } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
-import { recordFile, removeRecordFiles } from "../records/files.js";
+import { recordFile, removeLiveFiles } from "../records/files.js";
 import { openDuck } from "../search/duck.js";
 import { writeLines } from "./ndjson.js";
 import type { Sink } from "./sink.js";
@@ -76,7 +76,7 @@ export function parquetSink(dataDir: string): Sink {
         if (written.includes(dataset)) renameSync(hidden(dataset), target);
         else rmSync(target, { force: true });
       }
-      removeRecordFiles(dataDir, captureId, true);
+      removeLiveFiles(dataDir, captureId);
     },
     async abort() {
       for (const [dataset, { path }] of lines) {

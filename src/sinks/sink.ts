@@ -17,7 +17,7 @@ export interface Sink {
 export interface LiveSink {
   readonly name: string;
   begin(captureId: string): Promise<void>;
-  /** More records by dataset, and flows that are still open as they stand (a later one of a flow replaces it): visible when it resolves. */
+  /** More records by dataset, and flows that are still open as they stand (a later one of a flow replaces it): visible when it resolves. One that failed is given again as it was. */
   grow(more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void>;
   /** Everything is told once more, from the first record on. */
   anew(): Promise<void>;

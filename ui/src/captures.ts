@@ -115,7 +115,7 @@ function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) =
     h(
       "div",
       { class: "row" },
-      h("h2", { class: "grow" }, c.status === "done" || c.live ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
+      h("h2", { class: "grow" }, ["done", "failed"].includes(c.status) || c.live ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
       h("span", { class: c.status === "failed" ? "bad" : "soft" }, c.live ? "recording" : (WORDS[c.status] ?? c.status)),
       h("span", { class: "soft" }, `${c.live ? "since" : `${size(c.bytes)},`} ${time(c.added).slice(0, 16)}`),
       ...(me.role === "viewer"

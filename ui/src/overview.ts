@@ -28,7 +28,8 @@ export async function overview(page: HTMLElement, id: string, p: URLSearchParams
   const span: Ask = { capture: c.id, since: p.get("since") ?? undefined, until: p.get("until") ?? undefined };
   const s = c.summary;
   const told = c.error ? `${c.error.message}; ${c.error.remedy}` : c.live ? "It is being recorded: this is what came so far." : `${c.status}…`;
-  if (!s && !c.live && c.error?.message !== "the capture broke off") {
+  // What was recorded before it failed is there.
+  if (!s && !c.live && c.status !== "failed") {
     page.replaceChildren(h("h1", {}, c.name), h("p", {}, told));
     return;
   }

@@ -17,8 +17,15 @@ export interface Joined {
   size: number;
   id: string;
   notes: string[];
-  /** Packets of the capture before the first one here; of these in segments that were deleted. */
-  missing: { before: number; deleted: number };
+  missing: Missing;
+}
+/** What of a capture is not here. */
+export interface Missing {
+  /** Packets before the first one that is here; of these in segments that were deleted. */
+  before: number;
+  deleted: number;
+  /** Time of the last deleted one, ns since 1970, to the millisecond. */
+  until?: bigint;
 }
 /** Segments know their times to the millisecond, and packets of several interfaces come a little out of order. */
 const MARGIN_NS = 2_000_000_000n;
@@ -54,20 +61,24 @@ function chosen(m: Manifest, dir: string, part: Span | undefined): Pick<Joined, 
       `what is left lies in ${dir}, each segment a capture by itself`,
     );
   let before = m.before?.packets ?? 0;
-  let deleted = before;
+  const missing: Missing = { before, deleted: before };
   const segments: SegmentInfo[] = [];
   for (const s of m.segments) {
     const early = s.expired || (part?.from !== undefined && s.last !== undefined && nanos(s.last) < part.from - MARGIN_NS);
     const late = part?.to !== undefined && s.first !== undefined && nanos(s.first) > part.to + MARGIN_NS;
     if (early && segments.length === 0) {
       before += s.packets;
-      if (s.expired) deleted = before;
+      if (s.expired) Object.assign(missing, { deleted: before, until: s.last && nanos(s.last) });
     } else if (late) break;
     else segments.push(s);
   }
   if (segments.length === 0)
-    throw new ThreatflowError("NO_EVIDENCE", `${dir}: no segment with packets of that time is left: --keep deleted them`, "");
-  return { segments, missing: { before, deleted } };
+    throw new ThreatflowError(
+      "NO_EVIDENCE",
+      `${dir}: no segment holds packets of that time`,
+      gone ? `--keep deleted ${gone} segments` : "",
+    );
+  return { segments, missing: { ...missing, before } };
 }
 const nanos = (time: string): bigint => BigInt(Date.parse(time)) * 1_000_000n;
 

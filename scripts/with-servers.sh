@@ -5,9 +5,24 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 [ -n "${TEST_REDIS_URL:-}" ] && [ -n "${TEST_ELASTICSEARCH_URL:-}" ] && exec "$@"
-free_ports() { .node/bin/node -e 'const n=require("net");const open=()=>new Promise(r=>{const s=n.createServer().listen(0,"127.0.0.1",()=>r(s))});Promise.all([open(),open(),open()]).then(l=>{console.log(l.map(s=>s.address().port).join(" "));l.forEach(s=>s.close())})'; }
+# Below the range that outgoing connections take theirs from: a server that is stopped for a while finds its port free when it comes back.
+free_ports() {
+  .node/bin/node -e '
+    const { createServer } = require("net");
+    const listen = (port) => new Promise((yes, no) => { const s = createServer().on("error", no).listen(port, "127.0.0.1", () => yes(s)); });
+    (async () => {
+      const found = [], held = [];
+      while (found.length < 2) {
+        const port = 10000 + 2 * Math.floor(Math.random() * 11000);
+        // Elasticsearch takes the next one too.
+        try { held.push(await listen(port), await listen(port + 1)); found.push(port); } catch {}
+      }
+      console.log(found.join(" "));
+      held.forEach((s) => s.close());
+    })();'
+}
 servers=$(mktemp -d "${TMPDIR:-/tmp}/threatflow-servers-XXXXXX"); export TEST_SERVERS=$servers
-read -r redis_port es_port _ <<<"$(free_ports)"
+read -r redis_port es_port <<<"$(free_ports)"
 cleanup() {
   kill "$(cat "$servers/redis.pid" 2>/dev/null)" 2>/dev/null
   bash scripts/servers/elasticsearch.sh stop "$servers/elasticsearch"

@@ -2,11 +2,12 @@
  * A shard's state at the end of a segment, in a file: a line that says what it is, the engine's blocks, the flows' blocks, and a checksum over
  * all. Another process goes on from it. A file that is cut, changed, or of another version is not used: the shard begins again.
  */
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Engine } from "./engine/engine.js";
 import type { Flows } from "./flows/flows.js";
 import { VERSION } from "./records/tables.js";
+import { writeAll } from "./write-all.js";
 
 /** Raised when the file's form changes. What state means may change with each version of ours: another version's is not read. */
 const FORM = 1;
@@ -33,8 +34,8 @@ export function writeCheckpoint(path: string, cut: Cut, engine: Engine, flows: F
       head.writeUInt32LE(bytes.length, 0);
       head.writeUInt32LE(kind, 4);
       sum = crc32(bytes, crc32(head, sum));
-      writeSync(fd, head);
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      writeAll(fd, head);
+      writeAll(fd, bytes);
     };
     put(0, Buffer.from(`${label()} ${cut.rows} ${cut.clock}`));
     engine.save((block) => put(KIND.engine, block));

@@ -1,9 +1,10 @@
 /** The records of one capture out of a store, as `analyze --ndjson` writes them. */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../errors.js";
 import { DATASETS } from "../records/fields.js";
 import type { Search } from "../search/search.js";
+import { writeAll } from "../write-all.js";
 
 const FLUSH_CHARS = 1 << 20;
 
@@ -19,13 +20,13 @@ export async function exportRecords(search: Search, captureId: string, dir: stri
         text += `${line}\n`;
         if (text.length < FLUSH_CHARS) continue;
         if (fd < 0) fd = openSync(hidden, "w");
-        writeSync(fd, text);
+        writeAll(fd, Buffer.from(text));
         text = "";
       }
       if (text && fd < 0) fd = openSync(hidden, "w");
       if (fd < 0) rmSync(target, { force: true });
       else {
-        if (text) writeSync(fd, text);
+        if (text) writeAll(fd, Buffer.from(text));
         closeSync(fd);
         fd = -1;
         renameSync(hidden, target);

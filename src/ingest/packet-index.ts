@@ -2,8 +2,9 @@
  * The packet index: a row of 40 bytes for each packet (native/engine/batch.h): where its bytes lie, its clock and time, and the hash of its
  * flow. Rows of fragments are filled when their datagram is known.
  */
-import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { INDEX_BYTES } from "../engine/native.js";
+import { writeAll } from "../write-all.js";
 
 const HASH_AT = 24;
 const FLAGS_AT = 38;
@@ -55,7 +56,7 @@ export class FileIndex implements PacketIndex {
     this.fd = openSync(path, mode === "create" ? "wx+" : "r", 0o600);
   }
   append(rows: Uint8Array): void {
-    writeSync(this.fd, rows, 0, rows.length, this.rows * INDEX_BYTES);
+    writeAll(this.fd, rows, this.rows * INDEX_BYTES);
     this.rows += rows.length / INDEX_BYTES;
   }
   patch(patches: Float64Array): void {
@@ -64,7 +65,7 @@ export class FileIndex implements PacketIndex {
       const at = patches[i] * INDEX_BYTES;
       readSync(this.fd, row, 0, INDEX_BYTES, at);
       fill(row, 0, patches[i + 1], patches[i + 2]);
-      writeSync(this.fd, row, 0, INDEX_BYTES, at);
+      writeAll(this.fd, row, at);
     }
   }
   read(from: number, count: number, into: Uint8Array): number {

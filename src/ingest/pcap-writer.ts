@@ -1,6 +1,7 @@
 /** Writes packets out: classic pcap (nanosecond magic where a time is finer than µs), with several link types pcapng. */
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { systemError } from "../errors.js";
+import { writeAll } from "../write-all.js";
 
 export interface OutPacket {
   /** ns since 1970 */
@@ -18,9 +19,7 @@ export function writeCapture(path: string, linktypes: readonly number[], finer: 
   let count = 0;
   try {
     fd = openSync(path === "-" ? "/dev/stdout" : hidden, "w", 0o644);
-    const out = (b: Buffer): void => {
-      for (let at = 0; at < b.length; ) at += writeSync(fd, b, at);
-    };
+    const out = (b: Buffer): void => writeAll(fd, b);
     const ng = linktypes.length > 1;
     out(ng ? sections(linktypes) : header(linktypes[0] ?? 1, finer));
     for (const p of packets) {

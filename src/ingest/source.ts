@@ -1,10 +1,11 @@
 /** Where bytes come from: a capture file that can be read at any offset; what cannot be (stdin, .gz, .zst) is unpacked into one first. */
 
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
+import { writeAll } from "../write-all.js";
 import { type Compression, compressionOf } from "./compression.js";
 import { isRolling, joinSegments, type Missing, type Span } from "./live/join.js";
 import { unpack } from "./unpack.js";
@@ -137,7 +138,7 @@ async function spool(name: string, input: Readable, known: Compression | undefin
           `${name}: unpacks to more than ${options.quota} bytes`,
           "raise --spool-quota (a server: THREATFLOW_UNPACK_QUOTA) if it is meant to be that large",
         );
-      writeSync(fd, chunk);
+      writeAll(fd, chunk);
     }
     if (given === 0)
       throw new ThreatflowError("EMPTY_FILE", `${name === "-" ? "standard input" : name} is empty`, "check where it comes from");

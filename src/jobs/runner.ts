@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Job, UnrecoverableError, Worker } from "bullmq";
 import { alive } from "../alive.js";
-import { ThreatflowError } from "../errors.js";
+import { systemError, ThreatflowError } from "../errors.js";
 import type { Cluster } from "./cluster.js";
 import { log } from "./log.js";
 import { metrics } from "./metrics.js";
@@ -70,8 +70,9 @@ export function startRunner(cluster: Cluster, concurrency: number): Runner {
       metrics.done(name, seconds);
       log.info({ queue: name, job: job.id, seconds: Math.round(seconds * 1000) / 1000 }, "done");
     } catch (raw) {
-      const error = abort.signal.aborted ? abort.signal.reason : raw;
+      const error = abort.signal.aborted ? abort.signal.reason : systemError(raw, (raw as { path?: string } | null)?.path ?? tmp);
       metrics.failed(name);
+      if (error !== raw) log.debug({ queue: name, job: job.id, error: String((raw as Error)?.stack ?? raw) }, "as it was told");
       const e = error instanceof ThreatflowError ? error : new ThreatflowError("INTERNAL", String((error as Error)?.stack ?? error));
       const passing = PASSING.has(e.code) && job.attemptsMade + 1 < ATTEMPTS;
       log[passing ? "warn" : "error"]({ queue: name, job: job.id, code: e.code, error: e.message, again: passing }, "failed");

@@ -42,7 +42,7 @@ export async function joinSegments(dir: string, path: string, quota: number, par
       for await (const chunk of recordsOf(dir, s, n === 0 ? 0 : s.head)) {
         size += chunk.length;
         if (size > quota) throw new ThreatflowError("QUOTA", `${dir}: more than ${quota} bytes`, "raise --spool-quota");
-        await out.write(chunk);
+        await out.appendFile(chunk);
       }
     }
   } finally {

@@ -3,9 +3,10 @@
  * closes it is on disk and renamed. Together the segments are one capture: each begins with the same head, behind it go only records.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../../errors.js";
+import { writeAll } from "../../write-all.js";
 import { type PlacedRecord, recordAt } from "./file-head.js";
 import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
 import { packedName, packSegment } from "./pack.js";
@@ -132,7 +133,7 @@ export class SegmentWriter {
     };
     try {
       this.fd = openSync(this.path(s, true), "wx", 0o640);
-      writeSync(this.fd, this.head);
+      writeAll(this.fd, this.head);
     } catch (error) {
       throw systemError(error, this.dir);
     }
@@ -146,7 +147,7 @@ export class SegmentWriter {
     const s = this.current as SegmentInfo;
     const before = s.records;
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at, bytes.length - at, s.records + at);
+      writeAll(this.fd, bytes, s.records);
     } catch (error) {
       try {
         ftruncateSync(this.fd, before); // no half record stays
@@ -170,7 +171,7 @@ export class SegmentWriter {
     this.current = undefined;
     try {
       const tail = this.tail();
-      if (tail.length) writeSync(this.fd, tail, 0, tail.length, s.records);
+      writeAll(this.fd, tail, s.records);
       s.bytes = s.records + tail.length;
       fsyncSync(this.fd);
     } catch {

@@ -1,7 +1,8 @@
 /**
- * Mutation testing: one wrong number, comparison or sign at a time in decoders and in the native code (limits left out); the golden
- * records, the corpus and the unit tests must see it.
- * `node scripts/mutate.ts [TYPESCRIPT] [NATIVE] [SEED]` (60 and 40 mutants): works in a copy of this folder, names the survivors, and fails below 95 %.
+ * Mutation testing of decoders and the native code (limits left out): a wrong byte offset at a time, then a wrong number, comparison or sign
+ * elsewhere; the golden records, the corpus and the unit tests must see it.
+ * `node scripts/mutate.ts [TYPESCRIPT] [NATIVE] [SEED] [offset|other]` (60 and 60 mutants, half of them offsets): works in a copy of this folder,
+ * names the survivors, and fails where less than 95 % of the wrong offsets are seen.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +10,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
-const [typescript, native, seed] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 40), Number(process.argv[4] ?? 7)];
+const [typescript, native, seed] = [Number(process.argv[2] ?? 60), Number(process.argv[3] ?? 60), Number(process.argv[4] ?? 7)];
+const KINDS = ["offset", "other"] as const;
+type Kind = (typeof KINDS)[number];
+const kinds = KINDS.filter((k) => (process.argv[5] ?? k) === k);
+/** What stands before a number that says where bytes lie: an index, a sum, an argument of what reads or takes bytes. */
+const BEFORE_OFFSET =
+  /(?:\[|[\w\])] [+-] |\b(?:be16|be32|le32|load|u8|u16|u24|u32|u64|take|has|sub|subarray|slice|skip|drop|need)\((?:[^()]*[,+-] )?)$/;
 const FLOOR = 0.95;
 let state = seed;
 const below = (n: number): number => {
@@ -18,6 +25,7 @@ const below = (n: number): number => {
 };
 
 interface Mutant {
+  kind: Kind;
   file: string;
   line: number;
   from: string;
@@ -31,7 +39,8 @@ function mutants(file: string, text: string): Mutant[] {
   let comment = false;
   for (const [n, line] of text.split("\n").entries()) {
     const add = (index: number, from: string, to: string): void => {
-      out.push({ file, line: n + 1, from, to, text: text.slice(0, at + index) + to + text.slice(at + index + from.length) });
+      const kind = /^\d/.test(from) && BEFORE_OFFSET.test(code.slice(0, index)) ? "offset" : "other";
+      out.push({ kind, file, line: n + 1, from, to, text: text.slice(0, at + index) + to + text.slice(at + index + from.length) });
     };
     const code = line.replace(/\/\/.*$/, (c) => " ".repeat(c.length)).replace(/(["'`])(?:\\.|(?!\1).)*\1/g, (s) => " ".repeat(s.length));
     if (/^\s*\/\*/.test(code)) comment = true;
@@ -56,13 +65,16 @@ function mutants(file: string, text: string): Mutant[] {
 }
 /** As many from each file, so that each header and decoder has its turn. */
 function choose(dir: string, files: string[], most: number): Mutant[] {
-  const all = files.map((f) => mutants(f, readFileSync(join(dir, f), "utf8"))).filter((x) => x.length);
-  const chosen: Mutant[] = [];
-  for (let i = 0; chosen.length < most; i++) {
-    const of = all[i % all.length];
-    chosen.push(of[below(of.length)]);
-  }
-  return chosen;
+  const all = files.map((f) => mutants(f, readFileSync(join(dir, f), "utf8")));
+  return kinds.flatMap((kind) => {
+    const left = all.map((list) => list.filter((m) => m.kind === kind));
+    const chosen: Mutant[] = [];
+    for (let i = 0; chosen.length < most / kinds.length && left.some((list) => list.length); i++) {
+      const list = left[i % left.length];
+      chosen.push(...list.splice(below(list.length), 1));
+    }
+    return chosen;
+  });
 }
 
 const dir = mkdtempSync(join(tmpdir(), "threatflow-mutants-"));
@@ -85,8 +97,7 @@ const SEEN_BY = {
   typescript: [GOLDEN, CORPUS, `${JEST} src test/cuts test/laws test/schema`],
   native: ["build/native/native_tests", GOLDEN, CORPUS, "[ $(id -u) -ne 0 ] || build/native/overlap_kernel", `${JEST} test/laws`],
 };
-const survivors: string[] = [];
-let caught = 0;
+const count: Record<Kind, { caught: number; survived: number }> = { offset: { caught: 0, survived: 0 }, other: { caught: 0, survived: 0 } };
 let broken = 0;
 function turn(kind: keyof typeof SEEN_BY, list: Mutant[], build: string | undefined): void {
   for (const [n, m] of list.entries()) {
@@ -97,9 +108,9 @@ function turn(kind: keyof typeof SEEN_BY, list: Mutant[], build: string | undefi
     if (build && !run(build, 300))
       broken++; // does not compile: no mutant
     else if (SEEN_BY[kind].every((c) => run(c))) {
-      survivors.push(name);
-      console.log(`survived ${n + 1}/${list.length} ${name}`);
-    } else caught++;
+      count[m.kind].survived++;
+      console.log(`survived ${n + 1}/${list.length} (${m.kind}) ${name}`);
+    } else count[m.kind].caught++;
     writeFileSync(path, original);
   }
   if (build) run(build, 600);
@@ -132,6 +143,10 @@ try {
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }
-const share = caught / (caught + survivors.length);
-console.log(`mutants: ${caught} caught, ${survivors.length} survived (${(100 * share).toFixed(1)} % caught), ${broken} did not compile`);
-process.exit(share >= FLOOR ? 0 : 1);
+const shown = (k: Kind): string => {
+  const { caught, survived } = count[k];
+  return `${k}: ${caught} of ${caught + survived} caught (${((100 * caught) / (caught + survived)).toFixed(1)} %)`;
+};
+console.log(`mutants: ${kinds.map(shown).join("; ")}; ${broken} did not compile`);
+const { caught, survived } = count.offset;
+process.exit(caught >= FLOOR * (caught + survived) ? 0 : 1);

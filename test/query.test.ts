@@ -243,3 +243,33 @@ test("a search that stays open sees what was imported again with other options, 
     rmSync(own, { recursive: true, force: true });
   }
 });
+
+test("a page is that part of the whole answer, wherever it stands, from either end", async () => {
+  const more = mkdtempSync(join(tmpdir(), "threatflow-pages-"));
+  try {
+    const large = join(more, "large.pcap");
+    for (const [command, ...args] of [
+      [join(root, ".node", "bin", "node"), "scripts/generate-capture.ts", large, "40"],
+      [join(root, "bin", "threatflow"), "analyze", large, fixture, "--data", more, "--quiet"],
+    ])
+      expect(spawnSync(command, args, { cwd: root }).status).toBe(0);
+    const store = await duckSearch(more);
+    for (const query of ["*", "network.protocol: dns", "source.port > 40000"]) {
+      const whole = await linesOf(store, query);
+      expect(whole.length).toBeGreaterThan(1000);
+      const times = whole.map((line) => JSON.parse(line)["@timestamp"]);
+      expect(times).toEqual([...times].sort());
+      for (const from of [0, 50, 999, 1000, 1050, whole.length - 60, whole.length - 3, whole.length])
+        for (const descending of [false, true]) {
+          const page = await linesOf(store, query, { from, limit: 50, sort: { field: "@timestamp", descending } });
+          const place = (line: string): string => JSON.parse(line)["@timestamp"];
+          const ordered = descending ? times.toReversed() : times;
+          expect([from, descending, page.map(place)]).toEqual([from, descending, ordered.slice(from, from + 50)]);
+          if (!descending) expect(page).toEqual(whole.slice(from, from + 50));
+        }
+    }
+    store.close();
+  } finally {
+    rmSync(more, { recursive: true, force: true });
+  }
+});

@@ -6,6 +6,7 @@ import { quoteName, quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { recordFiles } from "../records/files.js";
 import { openDuck } from "./duck.js";
+import { type RowGroup, reach, span } from "./row-groups.js";
 import {
   countable,
   type Histogram,
@@ -36,8 +37,11 @@ const PAGE = 8000;
 const MOST_DESCRIBED = 64;
 /** Questions whose count is remembered. */
 const MOST_COUNTED = 64;
-/** Places in order of time that are found while counting. */
+/** Places in order of time that are found without sorting. */
 const MOST_TIMES = 1000;
+/** The first or last records are looked for in so many times the rows that should hold them, then in eight times as many, and so on. */
+const AMPLE = 4;
+const WIDER = 8;
 
 export async function duckSearch(dataDir: string): Promise<Search> {
   const spill = join(dataDir, ".tmp");
@@ -76,11 +80,19 @@ function patient(s: DuckSearch): Search {
   };
 }
 
+/** FROM and WHERE of a question, and what they stand on. */
+interface Source {
+  from: string;
+  sql: string;
+  files: string[];
+  columns: ReadonlySet<string>;
+}
 class DuckSearch implements Search {
   private readonly dataDir: string;
   private readonly connection: DuckDBConnection;
   readonly close: () => void;
   private readonly described = new Map<string, ReadonlySet<string>>();
+  private readonly parts = new Map<string, RowGroup[]>();
   /** Of questions asked lately, by their SQL, which names every file: how many records match. */
   private readonly counted = new Map<string, number>();
   private readonly changed = new Map<string, bigint>();
@@ -105,11 +117,12 @@ class DuckSearch implements Search {
     if (this.changed.get(dataset) === changed) return;
     this.changed.set(dataset, changed);
     this.described.clear();
+    this.parts.clear();
     this.counted.clear();
   }
 
   /** FROM and WHERE; undefined where there are no records at all. */
-  private async source(q: Question): Promise<{ sql: string; columns: ReadonlySet<string> } | undefined> {
+  private async source(q: Question): Promise<Source | undefined> {
     const parsed = parsedQuestion(q);
     const files = this.files(q);
     if (files.length === 0) {
@@ -118,7 +131,7 @@ class DuckSearch implements Search {
     }
     const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
     const columns = await this.columns(from);
-    return { sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, columns };
+    return { from, sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, files, columns };
   }
   /** What files hold is asked once. */
   private async columns(from: string): Promise<ReadonlySet<string>> {
@@ -132,13 +145,33 @@ class DuckSearch implements Search {
     return names;
   }
 
+  /** Which times lie in which part of the files, from their ends alone. */
+  private async rowGroups({ from, files }: Source): Promise<RowGroup[]> {
+    let parts = this.parts.get(from);
+    if (!parts) {
+      const rows = await this.connection.runAndReadAll(
+        `SELECT row_group_num_rows, epoch_ns(stats_min_value::TIMESTAMP_NS), epoch_ns(stats_max_value::TIMESTAMP_NS)
+         FROM parquet_metadata([${files.map(quoteText).join(",")}]) WHERE path_in_schema = '@timestamp' AND stats_min_value IS NOT NULL`,
+      );
+      parts = rows.getRows().map(([n, first, last]) => ({ rows: Number(n), first: first as bigint, last: last as bigint }));
+      if (this.parts.size >= MOST_DESCRIBED) this.parts.clear();
+      this.parts.set(from, parts);
+    }
+    return parts;
+  }
+
   async count(q: Question): Promise<number> {
     const source = await this.source(q);
-    if (!source) return 0;
-    const known = this.counted.get(source.sql);
-    if (known !== undefined) return known;
-    const reader = await this.connection.runAndReadAll(`SELECT count(*) ${source.sql}`);
-    return Number(reader.getRows()[0][0]);
+    return source ? this.counting(source.sql) : 0;
+  }
+  private async counting(source: string): Promise<number> {
+    let count = this.counted.get(source);
+    if (count === undefined) {
+      count = Number((await this.connection.runAndReadAll(`SELECT count(*) ${source}`)).getRows()[0][0]);
+      if (this.counted.size >= MOST_COUNTED) this.counted.clear();
+      this.counted.set(source, count);
+    }
+    return count;
   }
 
   /**
@@ -150,7 +183,7 @@ class DuckSearch implements Search {
     const source = await this.source(q);
     if (!source) return;
     if ((!by || by.name === "@timestamp") && q.limit <= PAGE) {
-      yield* this.ends(source.sql, q);
+      yield* this.ends(source, q);
       return;
     }
     if (by && source.columns.has(by.name)) {
@@ -175,40 +208,49 @@ class DuckSearch implements Search {
     }
   }
 
-  /**
-   * The time of the record at a place in order of time, as SQL; undefined: there are fewer. One look at the times also counts them, and who asks
-   * for records asks for their number next.
-   */
-  private async timeAt(source: string, place: number, direction: "ASC" | "DESC"): Promise<string | undefined> {
-    if (place >= MOST_TIMES) {
-      const [row] = (
-        await this.connection.runAndReadAll(
-          `SELECT epoch_ns("@timestamp") FROM (SELECT "@timestamp" ${source} ORDER BY "@timestamp" ${direction} LIMIT 1 OFFSET ${place})`,
-        )
-      ).getRowsJS();
-      return row && `make_timestamp_ns(${row[0]})`;
-    }
-    const [[count, time]] = (
-      await this.connection.runAndReadAll(
-        `SELECT count(*), epoch_ns(list_extract(${direction === "ASC" ? "min" : "max"}("@timestamp", ${place + 1}), ${place + 1})) ${source}`,
-      )
-    ).getRowsJS();
-    if (this.counted.size >= MOST_COUNTED) this.counted.clear();
-    this.counted.set(source, Number(count));
-    return time === null ? undefined : `make_timestamp_ns(${time})`;
+  /** The time of the record at a place in order of time, as SQL; undefined: there are fewer. */
+  private async timeAt(source: string, place: number, direction: string): Promise<string | undefined> {
+    const time = `epoch_ns("@timestamp")`;
+    const sql =
+      place >= MOST_TIMES
+        ? `SELECT ${time} FROM (SELECT "@timestamp" ${source} ORDER BY "@timestamp" ${direction} LIMIT 1 OFFSET ${place})`
+        : `SELECT epoch_ns(list_extract(${direction === "ASC" ? "min" : "max"}("@timestamp", ${place + 1}), ${place + 1})) ${source}`;
+    const ns = (await this.connection.runAndReadAll(sql)).getRows()[0]?.[0];
+    return ns == null ? undefined : `make_timestamp_ns(${ns})`;
   }
 
   /**
-   * The first or last records by time. Times are one narrow column: when it is known where the last of them stands, row groups beyond are not
-   * looked at again.
+   * The first or last records by time. How many match tells where to look: in the parts of the files at that end that should hold enough of them,
+   * and further only where they do not. Records themselves are read between the times of the first and the last that are asked for.
    */
-  private async *ends(source: string, q: Question): AsyncGenerator<string> {
+  private async *ends(source: Source, q: Question): AsyncGenerator<string> {
     const from = q.from ?? 0;
-    const direction = q.sort?.descending ? "DESC" : "ASC";
-    const time = q.limit > 0 ? await this.timeAt(source, from + q.limit - 1, direction) : undefined;
-    const near = time === undefined ? "" : ` AND "@timestamp" ${q.sort?.descending ? ">=" : "<="} ${time}`;
+    const need = from + q.limit;
+    const descending = q.sort?.descending === true;
+    const [direction, inside, outside] = descending ? ["DESC", ">=", ">"] : ["ASC", "<=", "<"];
+    const total = await this.counting(source.sql);
+    if (q.limit === 0 || total <= from) return;
+    let near = source.sql;
+    if (need < total) {
+      const groups = await this.rowGroups(source);
+      const rows = groups.reduce((n, g) => n + g.rows, 0);
+      for (let wanted = (AMPLE * need * rows) / total; ; wanted *= WIDER) {
+        const bound = reach(groups, wanted, descending);
+        const window = bound === undefined ? source.sql : `${source.sql} AND "@timestamp" ${inside} make_timestamp_ns(${bound})`;
+        const time = await this.timeAt(window, need - 1, direction);
+        if (time !== undefined) near = `${source.sql} AND "@timestamp" ${inside} ${time}`;
+        if (time !== undefined || bound === undefined) break;
+      }
+    }
+    let skip = from;
+    const begin = from < MOST_TIMES ? undefined : await this.timeAt(near, from, direction);
+    if (begin !== undefined) {
+      const reader = await this.connection.runAndReadAll(`SELECT count(*) ${near} AND "@timestamp" ${outside} ${begin}`);
+      skip -= Number(reader.getRows()[0][0]);
+      near += ` AND NOT ("@timestamp" ${outside} ${begin})`;
+    }
     const reader = await this.connection.runAndReadAll(
-      `SELECT _record ${source}${near} ORDER BY "@timestamp" ${direction} NULLS LAST, ${ORDER} LIMIT ${q.limit} OFFSET ${from}`,
+      `SELECT _record ${near} ORDER BY "@timestamp" ${direction} NULLS LAST, ${ORDER} LIMIT ${q.limit} OFFSET ${skip}`,
     );
     for (const r of reader.getRowsJS()) yield String(r[0]);
   }
@@ -253,17 +295,19 @@ class DuckSearch implements Search {
   async histogram(q: Question, most: number): Promise<Histogram> {
     const source = await this.source(q);
     if (!source) return { interval_ms: 0, buckets: [] };
-    const [[first, last]] = (
-      await this.connection.runAndReadAll(
-        `SELECT epoch_ms(min("@timestamp")::TIMESTAMP), epoch_ms(max("@timestamp")::TIMESTAMP) ${source.sql}`,
-      )
-    ).getRows();
-    if (first === null) return { interval_ms: 0, buckets: [] };
-    const interval = intervalFor(Number(last) - Number(first), most);
-    const reader = await this.connection.runAndReadAll(
-      `SELECT b, count(*) FROM (SELECT (epoch_ms("@timestamp"::TIMESTAMP) // ${interval}) * ${interval} AS b ${source.sql}) GROUP BY b ORDER BY b`,
-    );
-    return { interval_ms: interval, buckets: reader.getRows().map((r) => [Number(r[0]), Number(r[1])]) };
+    // As coarse as the files need it; what matches may lie closer together and be worth a second look.
+    const parts = await this.rowGroups(source);
+    let interval = intervalFor(span(parts), most);
+    for (;;) {
+      const reader = await this.connection.runAndReadAll(
+        `SELECT epoch_ns("@timestamp") // ${interval}000000 AS b, count(*), epoch_ms(min("@timestamp")::TIMESTAMP), epoch_ms(max("@timestamp")::TIMESTAMP) ${source.sql} GROUP BY b ORDER BY b`,
+      );
+      const buckets = reader.getRows().map((r) => r.map(Number));
+      if (buckets.length === 0) return { interval_ms: 0, buckets: [] };
+      const fitting = intervalFor(buckets[buckets.length - 1][3] - buckets[0][2], most);
+      if (fitting === interval) return { interval_ms: interval, buckets: buckets.map(([b, n]) => [b * interval, n]) };
+      interval = fitting;
+    }
   }
 
   async links(q: Question, [one, other]: LinkEnds = HOSTS): Promise<Link[]> {

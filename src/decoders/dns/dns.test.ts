@@ -96,3 +96,11 @@ test("a name that ends with the message: what stands there, and that it is not w
   expect(read("0261")).toEqual([".", "dns-name-truncated", 2]);
   expect(read("00")).toEqual([".", undefined, 1]);
 });
+test("a text that is long when written out is cut, from its beginning", () => {
+  const strings = `ff${"61".repeat(255)}`.repeat(40); // TXT, 40 strings of 255 letters
+  const size = (strings.length / 2).toString(16).padStart(4, "0");
+  const { records } = run("udp", [1, `00018180${"00000001"}00000000${"0162"}00${"00100001"}00000000${size}${strings}`]);
+  const body = records[0].body;
+  const { dns: told } = (typeof body === "string" ? JSON.parse(body) : body) as { dns: { answers: { name: string; data: string }[] } };
+  expect([told.answers[0].name, told.answers[0].data.length, told.answers[0].data.slice(0, 5)]).toEqual(["b", 8191, '"aaaa']);
+});

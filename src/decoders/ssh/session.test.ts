@@ -103,3 +103,8 @@ test("a capture that begins behind the identification: KEXINIT, and a fitting po
   expect(ssh.probe(bytes, { clientPort: 50000, serverPort: 9999 } as never).sure).toBe("no");
   expect(ssh.probe(bytes.subarray(0, 21), { clientPort: 50000, serverPort: 22 } as never).sure).toBe("no");
 });
+test("padding is no part of a KEXINIT", () => {
+  const lists = "00".repeat(16) + "00000000".repeat(10);
+  expect(told([[0, CLIENT + packet(20, `${lists}0000000000`)]]).anomalies).toEqual([]);
+  expect(told([[0, CLIENT + packet(20, lists, 8)]]).anomalies).toEqual(["ssh-kexinit-malformed"]);
+});

@@ -32,6 +32,9 @@ test.each([
   ["socks", "version 5, one method", hex("050100"), "certain", "client"],
   ["socks", "version 5, two methods and a request", hex("050200020501"), "certain", "client"],
   ["socks", "version 5, a method that is none", hex("05010a"), "no", undefined],
+  ["socks", "version 5, ten methods", hex(`050a${"00".repeat(10)}`), "certain", "client"],
+  ["socks", "version 5, more methods than there are", hex(`050b${"00".repeat(11)}`), "no", undefined],
+  ["socks", "version 5, no method", hex("050005"), "no", undefined],
   ["socks", "version 4", hex("0401 0050 c0000201 00"), "certain", "client"],
 ] as const)("%s: %s", (name, _what, bytes, sure, from) => {
   const v = named(name)?.probe(bytes, view);

@@ -118,6 +118,9 @@ static void kept_apart() {
     if (!apart) printf("%s: %s\n", p.what, text(o).c_str());
     check(apart, p.what);
   }
+  const std::string four = v4("0007", "06", a, b), same = v6("00000007", (mapped + a).c_str(), (mapped + b).c_str());
+  Outcome both = run({{four, 0, true, 'a', 1}, {same, 0, true, 'b', 1}, {four, 2, false, 'A', 1}, {same, 2, false, 'B', 1}});
+  check(text(both) == "bbbbbbbbBBBBBBBB" && !note(both, Anomaly::ip_fragment_overlap), "by the version, also where IPv4's protocol has its number");
   // Another protocol under the same number is another datagram (RFC 791); what its first fragment names is what counts.
   Outcome o = run({{one, 0, true, 'a', 1}, {v4("0007", "06", a, b), 2, false, 'X', 1}, {one, 2, false, 'A', 1}});
   check(text(o) == "aaaaaaaaAAAAAAAA", "by their protocols");

@@ -21,9 +21,8 @@ uint32_t checksum_add(const uint8_t* p, uint32_t len, uint32_t sum) {
     s += w;
   }
   if (len) {
-    uint8_t pair[2] = {*p, 0};
-    uint16_t w;
-    memcpy(&w, pair, 2);
+    uint16_t w = 0;
+    memcpy(&w, p, 1);
     s += w;
   }
   while (s >> 16) s = (s & 0xffff) + (s >> 16);

@@ -47,7 +47,7 @@ LinkResult ieee80211(Cursor& c, Packet& out, bool fcs) {
     uint32_t len = be16(c.p + 12);
     c.take(14);
     c.limit(len);
-  } else if (c.has(2) && be16(c.p) == 0 && c.has(8) && c.p[2] == 0xaa) {
+  } else if (c.has(8) && be16(c.p) == 0 && c.p[2] == 0xaa) {
     c.take(2);  // some radios align the payload to four bytes
   }
   return at(Layer::llc);

@@ -255,17 +255,20 @@ class DuckSearch implements Search {
     for (const r of reader.getRowsJS()) yield String(r[0]);
   }
 
-  /** By a field of choice: the keys are sorted as a whole, records are read page by page. */
+  /** By a field of choice: the keys are sorted as a whole, records are read page by page, where their times are. */
   private async *sorted(source: string, order: string, q: Question): AsyncGenerator<string> {
     for (let from = q.from ?? 0, left = q.limit; left > 0; ) {
       const size = Math.min(PAGE, left);
       const keys = (
-        await this.connection.runAndReadAll(`SELECT "event.id" ${source} ORDER BY ${order} LIMIT ${size} OFFSET ${from}`)
-      ).getRowsJS();
+        await this.connection.runAndReadAll(
+          `SELECT "event.id", epoch_ns("@timestamp") ${source} ORDER BY ${order} LIMIT ${size} OFFSET ${from}`,
+        )
+      ).getRows();
       if (keys.length === 0) return;
       const ids = keys.map((r) => String(r[0]));
+      const times = keys.map((r) => `make_timestamp_ns(${r[1]})`);
       const found = await this.connection.runAndReadAll(
-        `SELECT "event.id", _record ${source} AND "event.id" IN (${ids.map(quoteText).join(",")})`,
+        `SELECT "event.id", _record ${source} AND "@timestamp" IN (${times.join(",")}) AND "event.id" IN (${ids.map(quoteText).join(",")})`,
       );
       const byId = new Map(found.getRowsJS().map((r) => [String(r[0]), String(r[1])]));
       for (const id of ids) yield byId.get(id) as string;

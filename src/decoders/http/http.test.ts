@@ -107,6 +107,16 @@ test("an exchange ends with the last byte of the response, whichever packet brou
   session.end();
   expect([records[0].at.packet, records[0].until?.packet]).toEqual([0, 1000 + response.length - 1]);
 });
+test("and where it has a body, with the body's last byte", () => {
+  const records: Emission[] = [];
+  const session = http.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
+  const from = (packet: number) => (offset: number) => ({ packet: packet + offset, seconds: 0, nanos: 0 });
+  session.data(0, bytes(get("/")), from(0), 0);
+  session.data(1, bytes("HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\n"), from(1000), 0);
+  expect(session.data(1, bytes("abc"), from(2000), 0)).toEqual({ kind: "ok", consumed: 3 });
+  session.end();
+  expect([records.length, records[0].until?.packet]).toEqual([1, 2002]);
+});
 test("a response of fewer than five bytes is looked at when its side has ended", () => {
   const records: Emission[] = [];
   const anomalies: string[] = [];

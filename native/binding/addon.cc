@@ -1,5 +1,8 @@
 // The module: its classes and functions, and the layouts that both sides share.
 #include <pcap/pcap.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "../engine/batch.h"
 #include "../engine/part.h"
@@ -9,6 +12,14 @@
 
 namespace tf::binding {
 namespace {
+// releaseMemory(): what was freed goes back to the system, where the allocator keeps it otherwise (glibc, one heap for each thread)
+Napi::Value release_memory(const CallbackInfo& info) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return info.Env().Undefined();
+}
+
 Napi::Value layout(const CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto o = Napi::Object::New(env);
@@ -47,6 +58,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_parts(env, exports);
   add_filter(env, exports);
   add_live(env, exports);
+  exports.Set("releaseMemory", Napi::Function::New(env, release_memory));
   exports.Set("knownLinktype", Napi::Function::New(env, known_linktype));
   exports.Set("layout", Napi::Function::New(env, layout));
   return exports;

@@ -123,6 +123,8 @@ interface Addon {
   describePackets(rows: Uint8Array, count: number, window: Uint8Array, base: number, linktypes: Uint32Array, out: Uint8Array): void;
   /** The hash that the index has for packets of a TCP or UDP flow. */
   tupleHash(source: string, sourcePort: number, destination: string, destinationPort: number, protocol: number): number;
+  /** What was freed goes back to the system: for processes that live long and need much memory now and then. */
+  releaseMemory(): void;
   compileFilter(expression: string, linktype: number, snaplen: number): Uint32Array;
   verifyFilter(program: Uint32Array): { at: number; what: string }[];
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;

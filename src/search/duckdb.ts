@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteName, quoteText } from "../records/columns.js";
-import { DATASETS } from "../records/fields.js";
+import { DATASETS, type Field, fieldOf } from "../records/fields.js";
 import { recordFiles } from "../records/files.js";
 import { openDuck } from "./duck.js";
-import { type RowGroup, reach, span } from "./row-groups.js";
+import type { Query } from "./kql.js";
+import { filesBetween, type RowGroup, reach, span } from "./row-groups.js";
 import {
   countable,
   type Histogram,
@@ -20,7 +21,7 @@ import {
   sortable,
   type TopValue,
 } from "./search.js";
-import { orderColumn, whereOf } from "./sql.js";
+import { orderColumn, timeRange, whereOf } from "./sql.js";
 
 /** Records without a packet (of a capture) come behind those of the same time. */
 const PACKET = 'coalesce("threatflow.packet", 9223372036854775807)';
@@ -35,6 +36,8 @@ function after([time, packet, id]: readonly unknown[]): string {
 const PAGE = 8000;
 /** Sets of files whose columns are remembered. */
 const MOST_DESCRIBED = 64;
+/** Files whose times are remembered. */
+const MOST_FILES = 100_000;
 /** Questions whose count is remembered. */
 const MOST_COUNTED = 64;
 /** Places in order of time that are found without sorting. */
@@ -82,9 +85,9 @@ function patient(s: DuckSearch): Search {
 
 /** FROM and WHERE of a question, and what they stand on. */
 interface Source {
-  from: string;
+  parsed: Query;
   sql: string;
-  files: string[];
+  groups: readonly RowGroup[];
   columns: ReadonlySet<string>;
 }
 class DuckSearch implements Search {
@@ -92,7 +95,8 @@ class DuckSearch implements Search {
   private readonly connection: DuckDBConnection;
   readonly close: () => void;
   private readonly described = new Map<string, ReadonlySet<string>>();
-  private readonly parts = new Map<string, RowGroup[]>();
+  /** Of each file, as it was at a time and size. */
+  private readonly groups = new Map<string, { stamp: string; groups: RowGroup[] }>();
   /** Of questions asked lately, by their SQL, which names every file: how many records match. */
   private readonly counted = new Map<string, number>();
   private readonly changed = new Map<string, bigint>();
@@ -117,7 +121,6 @@ class DuckSearch implements Search {
     if (this.changed.get(dataset) === changed) return;
     this.changed.set(dataset, changed);
     this.described.clear();
-    this.parts.clear();
     this.counted.clear();
   }
 
@@ -129,9 +132,23 @@ class DuckSearch implements Search {
       whereOf(parsed, { names: new Set() }); // a wrong question is wrong even where there is nothing to ask
       return undefined;
     }
+    const groups = await this.groupsOf(files);
+    const inTime = filesBetween(groups, await this.edge(q.since), await this.edge(q.until));
+    const used = q.since || q.until ? files.filter((f) => inTime.has(f)) : files;
+    return this.over(used.length ? used : files.slice(0, 1), parsed, groups);
+  }
+  private async over(files: readonly string[], parsed: Query, groups: readonly RowGroup[]): Promise<Source> {
     const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
     const columns = await this.columns(from);
-    return { from, sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, files, columns };
+    const inFiles = new Set(files);
+    const sql = `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`;
+    return { parsed, sql, groups: groups.filter((g) => inFiles.has(g.file)), columns };
+  }
+  /** A time as it is written in questions, ns. */
+  private async edge(time: string | undefined): Promise<bigint | undefined> {
+    if (!time) return undefined;
+    const [begin] = timeRange(fieldOf("@timestamp") as Field, time, "@timestamp");
+    return (await this.connection.runAndReadAll(`SELECT epoch_ns(${begin})`)).getRows()[0][0] as bigint;
   }
   /** What files hold is asked once. */
   private async columns(from: string): Promise<ReadonlySet<string>> {
@@ -145,19 +162,23 @@ class DuckSearch implements Search {
     return names;
   }
 
-  /** Which times lie in which part of the files, from their ends alone. */
-  private async rowGroups({ from, files }: Source): Promise<RowGroup[]> {
-    let parts = this.parts.get(from);
-    if (!parts) {
-      const rows = await this.connection.runAndReadAll(
-        `SELECT row_group_num_rows, epoch_ns(stats_min_value::TIMESTAMP_NS), epoch_ns(stats_max_value::TIMESTAMP_NS)
-         FROM parquet_metadata([${files.map(quoteText).join(",")}]) WHERE path_in_schema = '@timestamp' AND stats_min_value IS NOT NULL`,
+  /** Which times lie in which part of the files, from their ends alone; asked once of each. */
+  private async groupsOf(files: readonly string[]): Promise<RowGroup[]> {
+    const stamps = new Map(files.map((f) => [f, stampOf(f)]));
+    const unknown = files.filter((f) => this.groups.get(f)?.stamp !== stamps.get(f));
+    if (unknown.length) {
+      if (this.groups.size + unknown.length > MOST_FILES) this.groups.clear();
+      const reader = await this.connection.runAndReadAll(
+        `SELECT file_name, row_group_num_rows, epoch_ns(stats_min_value::TIMESTAMP_NS), epoch_ns(stats_max_value::TIMESTAMP_NS)
+         FROM parquet_metadata([${unknown.map(quoteText).join(",")}]) WHERE path_in_schema = '@timestamp' AND stats_min_value IS NOT NULL`,
       );
-      parts = rows.getRows().map(([n, first, last]) => ({ rows: Number(n), first: first as bigint, last: last as bigint }));
-      if (this.parts.size >= MOST_DESCRIBED) this.parts.clear();
-      this.parts.set(from, parts);
+      for (const f of unknown) this.groups.set(f, { stamp: stamps.get(f) as string, groups: [] });
+      for (const [file, rows, first, last] of reader.getRows())
+        this.groups
+          .get(String(file))
+          ?.groups.push({ file: String(file), rows: Number(rows), first: first as bigint, last: last as bigint });
     }
-    return parts;
+    return files.flatMap((f) => this.groups.get(f)?.groups ?? []);
   }
 
   async count(q: Question): Promise<number> {
@@ -232,13 +253,19 @@ class DuckSearch implements Search {
     if (q.limit === 0 || total <= from) return;
     let near = source.sql;
     if (need < total) {
-      const groups = await this.rowGroups(source);
+      const { groups, parsed } = source;
       const rows = groups.reduce((n, g) => n + g.rows, 0);
       for (let wanted = (AMPLE * need * rows) / total; ; wanted *= WIDER) {
         const bound = reach(groups, wanted, descending);
-        const window = bound === undefined ? source.sql : `${source.sql} AND "@timestamp" ${inside} make_timestamp_ns(${bound})`;
-        const time = await this.timeAt(window, need - 1, direction);
-        if (time !== undefined) near = `${source.sql} AND "@timestamp" ${inside} ${time}`;
+        const files =
+          bound === undefined ? [] : descending ? filesBetween(groups, bound, undefined) : filesBetween(groups, undefined, bound + 1n);
+        const { sql } = bound === undefined ? source : await this.over([...files], parsed, groups);
+        const time = await this.timeAt(
+          bound === undefined ? sql : `${sql} AND "@timestamp" ${inside} make_timestamp_ns(${bound})`,
+          need - 1,
+          direction,
+        );
+        if (time !== undefined) near = `${sql} AND "@timestamp" ${inside} ${time}`;
         if (time !== undefined || bound === undefined) break;
       }
     }
@@ -299,8 +326,7 @@ class DuckSearch implements Search {
     const source = await this.source(q);
     if (!source) return { interval_ms: 0, buckets: [] };
     // As coarse as the files need it; what matches may lie closer together and be worth a second look.
-    const parts = await this.rowGroups(source);
-    let interval = intervalFor(span(parts), most);
+    let interval = intervalFor(span(source.groups), most);
     for (;;) {
       const reader = await this.connection.runAndReadAll(
         `SELECT epoch_ns("@timestamp") // ${interval}000000 AS b, count(*), epoch_ms(min("@timestamp")::TIMESTAMP), epoch_ms(max("@timestamp")::TIMESTAMP) ${source.sql} GROUP BY b ORDER BY b`,
@@ -324,4 +350,10 @@ class DuckSearch implements Search {
       .getRows()
       .map((r) => ({ source: String(r[0]), destination: String(r[1]), flows: Number(r[2]), packets: Number(r[3]), bytes: Number(r[4]) }));
   }
+}
+
+/** Changes with the file; one that is gone has none. */
+function stampOf(file: string): string {
+  const s = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return s ? `${s.mtimeNs} ${s.size} ${s.ino}` : "";
 }

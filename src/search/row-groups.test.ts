@@ -1,11 +1,11 @@
-import { reach, span } from "./row-groups.js";
+import { filesBetween, reach, span } from "./row-groups.js";
 
 const ms = 1000000n;
 /** Three parts in time, two of which overlap, named out of order. */
 const groups = [
-  { rows: 100, first: 50n * ms, last: 70n * ms },
-  { rows: 100, first: 0n, last: 20n * ms },
-  { rows: 100, first: 15n * ms, last: 40n * ms },
+  { file: "c", rows: 100, first: 50n * ms, last: 70n * ms },
+  { file: "a", rows: 100, first: 0n, last: 20n * ms },
+  { file: "b", rows: 100, first: 15n * ms, last: 40n * ms },
 ];
 
 test("the newest rows lie behind a time, the oldest before one, and all of them need none", () => {
@@ -21,4 +21,16 @@ test("the newest rows lie behind a time, the oldest before one, and all of them 
 test("the span of what the files hold", () => {
   expect(span(groups)).toBe(70);
   expect(span([])).toBe(0);
+});
+
+test("files with records between two times", () => {
+  const between = (since?: bigint, until?: bigint) => [...filesBetween(groups, since, until)].sort().join("");
+  expect([
+    between(),
+    between(20n * ms),
+    between(21n * ms),
+    between(undefined, 50n * ms),
+    between(undefined, 51n * ms),
+    between(45n * ms, 46n * ms),
+  ]).toEqual(["abc", "abc", "bc", "ab", "abc", ""]);
 });

@@ -1,7 +1,8 @@
 /** Parts of the files of the embedded store, as the ends of the files describe them: which times lie where is known without reading records. */
 
-/** Its rows, and the times of its first and last record, ns. */
+/** Its file, its rows, and the times of its first and last record, ns. */
 export interface RowGroup {
+  file: string;
   rows: number;
   first: bigint;
   last: bigint;
@@ -17,6 +18,10 @@ export function reach(groups: readonly RowGroup[], rows: number, descending: boo
   }
   return undefined;
 }
+
+/** Files with records between two times, ns, the second left out. */
+export const filesBetween = (groups: readonly RowGroup[], since: bigint | undefined, until: bigint | undefined): Set<string> =>
+  new Set(groups.filter((g) => (since === undefined || g.last >= since) && (until === undefined || g.first < until)).map((g) => g.file));
 
 /** From the first time to the last, ms. */
 export function span(groups: readonly RowGroup[]): number {

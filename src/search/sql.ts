@@ -25,7 +25,7 @@ function valueTest(f: Field, x: string, value: string, quoted: boolean, at: stri
   }
 }
 /** The span that a time as written covers: a year, a day, a second, … */
-function timeRange(f: Field, value: string, at: string): [string, string] {
+export function timeRange(f: Field, value: string, at: string): [string, string] {
   const m = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?Z?$/.exec(value);
   if (!m) throw bad(at, `${f.name} is a time like 2026-11-24T03:17:00, not ${JSON.stringify(value)}`);
   const units = [

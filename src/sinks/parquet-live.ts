@@ -1,6 +1,7 @@
 /** The embedded store of a capture that is still recorded (src/records/files.ts): a part for each delivery, joined as they become many. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { addon } from "../engine/native.js";
 import { systemError } from "../errors.js";
 import { quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
@@ -105,6 +106,7 @@ class LiveParquet implements LiveSink {
   private disconnect(): void {
     this.duck?.close();
     this.duck = undefined;
+    addon.releaseMemory();
   }
 
   /** Those that ended leave before their last record comes: for a moment such a flow is not there, rather than twice. */

@@ -267,6 +267,16 @@ test("a page is that part of the whole answer, wherever it stands, from either e
           expect([from, descending, page.map(place)]).toEqual([from, descending, ordered.slice(from, from + 50)]);
           if (!descending) expect(page).toEqual(whole.slice(from, from + 50));
         }
+      for (const [since, until] of [
+        [times[3], times.at(-3)],
+        [times[500], undefined],
+        [undefined, times[40]],
+        ["2038", undefined],
+      ]) {
+        const inside = whole.filter((_, n) => (since === undefined || times[n] >= since) && (until === undefined || times[n] < until));
+        expect(await linesOf(store, query, { since, until, limit: 50 })).toEqual(inside.slice(0, 50));
+        expect(await store.count({ query, since, until, datasets: [], captures: undefined, limit: 0 })).toBe(inside.length);
+      }
     }
     store.close();
   } finally {

@@ -165,9 +165,9 @@ class DuckSearch implements Search {
   /** Which times lie in which part of the files, from their ends alone; asked once of each. */
   private async groupsOf(files: readonly string[]): Promise<RowGroup[]> {
     const stamps = new Map(files.map((f) => [f, stampOf(f)]));
+    if (this.groups.size > MOST_FILES) this.groups.clear();
     const unknown = files.filter((f) => this.groups.get(f)?.stamp !== stamps.get(f));
     if (unknown.length) {
-      if (this.groups.size + unknown.length > MOST_FILES) this.groups.clear();
       const reader = await this.connection.runAndReadAll(
         `SELECT file_name, row_group_num_rows, epoch_ns(stats_min_value::TIMESTAMP_NS), epoch_ns(stats_max_value::TIMESTAMP_NS)
          FROM parquet_metadata([${unknown.map(quoteText).join(",")}]) WHERE path_in_schema = '@timestamp' AND stats_min_value IS NOT NULL`,

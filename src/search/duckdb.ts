@@ -87,7 +87,7 @@ function patient(s: DuckSearch): Search {
 interface Source {
   parsed: Query;
   sql: string;
-  groups: readonly RowGroup[];
+  files: readonly string[];
   columns: ReadonlySet<string>;
 }
 class DuckSearch implements Search {
@@ -98,7 +98,7 @@ class DuckSearch implements Search {
   /** Of each file, as it was at a time and size. */
   private readonly groups = new Map<string, { stamp: string; groups: RowGroup[] }>();
   /** Of questions asked lately, by their SQL, which names every file: how many records match. */
-  private readonly counted = new Map<string, number>();
+  private counted = new Map<string, number>();
   private readonly changed = new Map<string, bigint>();
   constructor(dataDir: string, connection: DuckDBConnection, close: () => void) {
     this.dataDir = dataDir;
@@ -121,7 +121,7 @@ class DuckSearch implements Search {
     if (this.changed.get(dataset) === changed) return;
     this.changed.set(dataset, changed);
     this.described.clear();
-    this.counted.clear();
+    this.counted = new Map(); // who is counting now keeps what it finds out of the new one
   }
 
   /** FROM and WHERE; undefined where there are no records at all. */
@@ -132,17 +132,17 @@ class DuckSearch implements Search {
       whereOf(parsed, { names: new Set() }); // a wrong question is wrong even where there is nothing to ask
       return undefined;
     }
-    const groups = await this.groupsOf(files);
-    const inTime = filesBetween(groups, await this.edge(q.since), await this.edge(q.until));
-    const used = q.since || q.until ? files.filter((f) => inTime.has(f)) : files;
-    return this.over(used.length ? used : files.slice(0, 1), parsed, groups);
+    return this.over(q.since || q.until ? await this.inTime(files, q) : files, parsed);
   }
-  private async over(files: readonly string[], parsed: Query, groups: readonly RowGroup[]): Promise<Source> {
+  private async over(files: readonly string[], parsed: Query): Promise<Source> {
     const from = `read_parquet([${files.map(quoteText).join(",")}], union_by_name=true)`;
     const columns = await this.columns(from);
-    const inFiles = new Set(files);
-    const sql = `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`;
-    return { parsed, sql, groups: groups.filter((g) => inFiles.has(g.file)), columns };
+    return { parsed, sql: `FROM ${from} WHERE ${whereOf(parsed, { names: columns })}`, files, columns };
+  }
+  /** Files with records of the time in question; one at least, so that there is something to ask. */
+  private async inTime(files: readonly string[], q: Question): Promise<readonly string[]> {
+    const within = filesBetween(await this.groupsOf(files), await this.edge(q.since), await this.edge(q.until));
+    return within.size ? [...within] : files.slice(0, 1);
   }
   /** A time as it is written in questions, ns. */
   private async edge(time: string | undefined): Promise<bigint | undefined> {
@@ -186,11 +186,12 @@ class DuckSearch implements Search {
     return source ? this.counting(source.sql) : 0;
   }
   private async counting(source: string): Promise<number> {
-    let count = this.counted.get(source);
+    const { counted } = this;
+    let count = counted.get(source);
     if (count === undefined) {
       count = Number((await this.connection.runAndReadAll(`SELECT count(*) ${source}`)).getRows()[0][0]);
-      if (this.counted.size >= MOST_COUNTED) this.counted.clear();
-      this.counted.set(source, count);
+      if (counted.size >= MOST_COUNTED) counted.clear();
+      counted.set(source, count);
     }
     return count;
   }
@@ -253,13 +254,13 @@ class DuckSearch implements Search {
     if (q.limit === 0 || total <= from) return;
     let near = source.sql;
     if (need < total) {
-      const { groups, parsed } = source;
+      const groups = await this.groupsOf(source.files);
       const rows = groups.reduce((n, g) => n + g.rows, 0);
       for (let wanted = (AMPLE * need * rows) / total; ; wanted *= WIDER) {
         const bound = reach(groups, wanted, descending);
         const files =
           bound === undefined ? [] : descending ? filesBetween(groups, bound, undefined) : filesBetween(groups, undefined, bound + 1n);
-        const { sql } = bound === undefined ? source : await this.over([...files], parsed, groups);
+        const { sql } = bound === undefined ? source : await this.over([...files], source.parsed);
         const time = await this.timeAt(
           bound === undefined ? sql : `${sql} AND "@timestamp" ${inside} make_timestamp_ns(${bound})`,
           need - 1,
@@ -326,7 +327,7 @@ class DuckSearch implements Search {
     const source = await this.source(q);
     if (!source) return { interval_ms: 0, buckets: [] };
     // As coarse as the files need it; what matches may lie closer together and be worth a second look.
-    let interval = intervalFor(span(source.groups), most);
+    let interval = intervalFor(span(await this.groupsOf(source.files)), most);
     for (;;) {
       const reader = await this.connection.runAndReadAll(
         `SELECT epoch_ns("@timestamp") // ${interval}000000 AS b, count(*), epoch_ms(min("@timestamp")::TIMESTAMP), epoch_ms(max("@timestamp")::TIMESTAMP) ${source.sql} GROUP BY b ORDER BY b`,

@@ -14,9 +14,10 @@ const [typescript, native, seed] = [Number(process.argv[2] ?? 60), Number(proces
 const KINDS = ["offset", "other"] as const;
 type Kind = (typeof KINDS)[number];
 const kinds = KINDS.filter((k) => (process.argv[5] ?? k) === k);
-/** What stands before a number that says where bytes lie: an index, a sum, an argument of what reads or takes bytes. */
+/** What stands before a number that says where bytes lie: an index, a sum, an argument of what reads or takes bytes; an array's size is none. */
 const BEFORE_OFFSET =
-  /(?:\[|[\w\])] [+-] |\b(?:be16|be32|le32|load|u8|u16|u24|u32|u64|take|has|sub|subarray|slice|skip|drop|need)\((?:[^()]*[,+-] )?)$/;
+  /(?:[\w\])]\[|[\w\])] [+-] |\b(?:be16|be32|le32|load|u8|u16|u24|u32|u64|take|has|sub|subarray|slice|skip|drop|need)\((?:[^()]*[,+-] )?)$/;
+const ARRAY_SIZE = /^\s*(?:(?:static|const) )*[\w:]+ \w+\[$/;
 const FLOOR = 0.95;
 let state = seed;
 const below = (n: number): number => {
@@ -39,7 +40,8 @@ function mutants(file: string, text: string): Mutant[] {
   let comment = false;
   for (const [n, line] of text.split("\n").entries()) {
     const add = (index: number, from: string, to: string): void => {
-      const kind = /^\d/.test(from) && BEFORE_OFFSET.test(code.slice(0, index)) ? "offset" : "other";
+      const kind =
+        /^\d/.test(from) && !ARRAY_SIZE.test(code.slice(0, index)) && BEFORE_OFFSET.test(code.slice(0, index)) ? "offset" : "other";
       out.push({ kind, file, line: n + 1, from, to, text: text.slice(0, at + index) + to + text.slice(at + index + from.length) });
     };
     const code = line.replace(/\/\/.*$/, (c) => " ".repeat(c.length)).replace(/(["'`])(?:\\.|(?!\1).)*\1/g, (s) => " ".repeat(s.length));

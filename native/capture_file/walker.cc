@@ -115,17 +115,17 @@ void Walker::read_pcap(const uint8_t* p, Record& r) const {
 }
 
 // Could a record stand here? Used to find the chain of records again after a broken one.
-bool Walker::plausible(const uint8_t* p, size_t avail, uint32_t* size) const {
+bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size) const {
   if (format == Format::pcapng) {
     if (avail < 12) return false;
-    uint32_t type = u32(p), total = u32(p + 4);
+    uint32_t type = *big ? be32(p) : le32(p);
     if (type == 0x0a0d0d0a) {
-      bool big = be32(p + 8) == 0x1a2b3c4d;
-      if (!big && le32(p + 8) != 0x1a2b3c4d) return false;
-      total = big ? be32(p + 4) : le32(p + 4);
+      *big = be32(p + 8) == 0x1a2b3c4d;
+      if (!*big && le32(p + 8) != 0x1a2b3c4d) return false;
     } else if (type == 0 || type > 0x0b) {
       return false;
     }
+    uint32_t total = *big ? be32(p + 4) : le32(p + 4);
     if (total < 12 || total % 4 || total > kMaxRecord) return false;
     if (avail >= total && be32(p + 4) != be32(p + total - 4)) return false;
     *size = total;
@@ -150,10 +150,10 @@ Walker::Status Walker::resync() {
   for (size_t skip = step; skip < span; skip += step) {
     size_t at = skip;
     int links = 0;
-    bool whole = false;
+    bool whole = false, big = big_endian;  // a section's header changes the order of what follows
     while (links < kChain) {
       uint32_t size = 0;
-      if (!plausible(here() + at, left() - at, &size)) break;
+      if (!plausible(here() + at, left() - at, &big, &size)) break;
       links++;
       at += size;
       if (at == left() && last_) whole = true;
@@ -191,8 +191,9 @@ Walker::Status Walker::next_pcap(Record& r) {
     // The file ends inside this record; unless its length is wrong and whole records follow, the file was cut here.
     for (size_t skip = 1; skip + record_header_ < left() && skip < kResyncBytes; skip++) {
       uint32_t size = 0, again = 0;
-      if (plausible(p + skip, left() - skip, &size) && skip + size <= left() &&
-          (skip + size == left() || plausible(p + skip + size, left() - skip - size, &again)))
+      bool big = big_endian;
+      if (plausible(p + skip, left() - skip, &big, &size) && skip + size <= left() &&
+          (skip + size == left() || plausible(p + skip + size, left() - skip - size, &big, &again)))
         return Status::bad;
     }
     return cut_short();
@@ -349,7 +350,7 @@ Walker::Status Walker::next_pcapng(Record& r) {
       if (!last_) return more(padded);
       uint32_t again = 0;
       for (size_t skip = 4; skip + 12 <= left() && skip < kResyncBytes; skip += 4)
-        if (plausible(p + skip, left() - skip, &again) && skip + again <= left()) return Status::bad;
+        if (bool big = big_endian; plausible(p + skip, left() - skip, &big, &again) && skip + again <= left()) return Status::bad;
       return cut_short();
     }
     if (u32(p + size - 4) != size) return Status::bad;

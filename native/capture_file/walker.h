@@ -70,7 +70,7 @@ class Walker {
   size_t left() const { return len_ - pos_; }
   const uint8_t* here() const { return data_ + pos_; }
   Status more(size_t needed);
-  bool plausible(const uint8_t* p, size_t avail, uint32_t* size) const;
+  bool plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size) const;
   uint32_t u32(const uint8_t* p) const;
   uint16_t u16(const uint8_t* p) const;
   void read_pcap(const uint8_t* p, Record& r) const;

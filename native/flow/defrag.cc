@@ -7,16 +7,11 @@
 
 namespace tf {
 
-size_t Defrag::Hash::operator()(const Id& id) const { return siphash(key, id.bytes, sizeof id.bytes); }
+size_t Defrag::Hash::operator()(const Id& id) const { return siphash(key, reinterpret_cast<const uint8_t*>(&id), sizeof id); }
 
 std::unique_ptr<Datagram> Defrag::add(const Packet& p, uint64_t packet, int64_t time, uint64_t clock,
                                       const std::vector<uint64_t>* rows) {
-  Id id{};
-  memcpy(id.bytes, p.source.bytes, 16);
-  memcpy(id.bytes + 16, p.destination.bytes, 16);
-  put_be32(id.bytes + 32, p.fragment_id);
-  id.bytes[36] = p.version;
-  if (p.version == 4) id.bytes[37] = p.protocol;  // RFC 8200 §4.5: IPv6 does not tell datagrams apart by protocol
+  const Id id{p.source, p.destination, p.fragment_id, p.version, p.version == 4 ? p.protocol : uint8_t{0}, 0};
   auto [it, fresh] = table_.try_emplace(id);
   if (fresh) {
     it->second = std::make_unique<Datagram>();
@@ -100,7 +95,7 @@ void Defrag::insert(Datagram& d, const Packet& p, Piece piece) {
     pos->second = std::max(pos->second, std::next(pos)->second);
     d.covered.erase(std::next(pos));
   }
-  d.complete = d.total && d.covered.size() == 1 && d.covered[0].first == 0 && d.covered[0].second >= d.total;
+  d.complete = d.total && d.covered.size() == 1 && d.covered.front().first == 0 && d.covered.front().second >= d.total;
 }
 
 void Defrag::finish(Datagram& d) {

@@ -59,8 +59,11 @@ class Defrag {
 
  private:
   struct Id {
-    uint8_t bytes[40];
-    bool operator==(const Id& o) const { return memcmp(bytes, o.bytes, sizeof bytes) == 0; }
+    Address source, destination;
+    uint32_t number;
+    uint8_t version, protocol;  // RFC 8200 §4.5: IPv6 does not tell datagrams apart by protocol
+    uint16_t none;
+    bool operator==(const Id& o) const { return memcmp(this, &o, sizeof o) == 0; }
   };
   struct Hash {
     uint64_t key[2];

@@ -199,13 +199,14 @@ uint8_t counterpart(uint8_t protocol, uint8_t type) {
 std::string base64(const uint8_t* p, int len) {
   static const char* const set = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string s;
-  for (int i = 0; i < len; i += 3) {
-    uint32_t v = static_cast<uint32_t>(p[i]) << 16 | (i + 1 < len ? p[i + 1] << 8 : 0) | (i + 2 < len ? p[i + 2] : 0);
-    s += set[v >> 18];
-    s += set[v >> 12 & 63];
-    s += i + 1 < len ? set[v >> 6 & 63] : '=';
-    s += i + 2 < len ? set[v & 63] : '=';
+  uint32_t v = 0;
+  int bits = 0;
+  for (int i = 0; i < len; i++) {
+    v = v << 8 | p[i];
+    for (bits += 8; bits >= 6; bits -= 6) s += set[v >> (bits - 6) & 63];
   }
+  if (bits) s += set[v << (6 - bits) & 63];
+  while (s.size() % 4) s += '=';
   return s;
 }
 

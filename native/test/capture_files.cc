@@ -96,6 +96,68 @@ static void classic() {
     }
 }
 
+// One packet of 192.0.2.1 → 192.0.2.2 in blocks of all kinds, behind one that is not known.
+static std::vector<uint8_t> all_blocks(bool big) {
+  const std::string ip("\x45\0\0\x1c\0\0\0\0\x40\x11\xf6\xce\xc0\0\2\1\xc0\0\2\2\xc0\0\0\x35\0\x08\0\0", 28);
+  Blocks b{big, {}};
+  auto raw = [&](const std::string& s) { b.file.insert(b.file.end(), s.begin(), s.end()); };
+  b.block(0x0a0d0d0a, [&] { b.u32(0x1a2b3c4d), b.u16(1), b.u16(2), b.u32(0xffffffff), b.u32(0xffffffff), b.u16(1), b.u16(4), raw("file"); });
+  b.interface(101, 96, 9, 0);
+  b.interface(101, 20, 6, 5);
+  b.block(0x0bad0bad, [&] { raw("1234"); });
+  b.block(4, [&] { b.u16(1), b.u16(8), raw(std::string("\xc0\0\2\1a\0\0\0", 8)), b.u16(0), b.u16(0); });
+  b.packet(0, 3000000007u, ip, 28);
+  b.block(6, [&] {
+    b.u32(1), b.u32(0), b.u32(7000000), b.u32(28), b.u32(28), raw(ip);
+    b.u16(1), b.u16(3), raw(std::string("hey\0", 4)), b.u16(4), b.u16(8), b.u32(0), b.u32(big ? 9 : 0), b.u16(0), b.u16(0);
+  });
+  b.block(6, [&] { b.u32(0), b.u32(0), b.u32(7000001), b.u32(28), b.u32(28), raw(ip), b.u16(1), b.u16(4), raw("last"); });
+  b.block(3, [&] { b.u32(28), raw(ip); });
+  b.block(2, [&] { b.u16(1), b.u16(2), b.u32(0), b.u32(8000000), b.u32(28), b.u32(30), raw(ip); });
+  b.block(5, [&] {
+    b.u32(0), b.u32(0), b.u32(9000000);
+    for (uint32_t code : {4, 5, 6, 7, 8}) b.u16(code), b.u16(8), b.u32(0), b.u32(code);
+    b.u16(0), b.u16(0);
+  });
+  return b.file;
+}
+std::vector<std::pair<std::string, std::vector<uint8_t>>> capture_samples() {
+  std::vector<std::pair<std::string, std::vector<uint8_t>>> all = {{"pcapng, little-endian", all_blocks(false)}, {"pcapng, big-endian", all_blocks(true)}};
+  for (bool big : {false, true}) {
+    Blocks b{!big, {}}, behind{big, {}};
+    b.section();
+    b.interface(101, 96, 9, 0);
+    b.packet(0, 3000000007u, "E", 1);
+    b.block(6, [&] { b.u32(0); });
+    b.file.insert(b.file.end(), {0, 0, 0, 0, 1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff});
+    behind.section();
+    behind.interface(101, 96, 6, 0);
+    for (uint64_t t : {4000000, 5000000}) behind.packet(0, t, "E", 1);
+    b.file.insert(b.file.end(), behind.file.begin(), behind.file.end());
+    all.emplace_back(big ? "pcapng, broken, then a big-endian section" : "pcapng, broken, then a little-endian section", b.file);
+  }
+  for (uint32_t extra : {0, 8}) {
+    Blocks b{false, {}};
+    b.u32(extra ? 0xa1b2cd34 : 0xa1b2c3d4), b.u16(2), b.u16(4), b.u32(0), b.u32(0), b.u32(96), b.u32(101);
+    for (uint32_t n : {1, 2, 3, 4}) {
+      b.u32(1000 + n), b.u32(n), b.u32(n == 2 ? 0xffffff : 4), b.u32(60);
+      for (uint32_t i = 0; i < extra; i++) b.file.push_back(0);
+      b.u32(n);
+    }
+    all.emplace_back(extra ? "pcap, modified, a record broken" : "pcap, a record broken", b.file);
+  }
+  for (bool nanos : {false, true}) {
+    Blocks b{true, {}};
+    b.u32(nanos ? 0xa1b23c4d : 0xa1b2c3d4), b.u16(2), b.u16(4), b.u32(0), b.u32(0), b.u32(96), b.u32(101);
+    for (uint32_t n : {1, 2}) {
+      b.u32(n), b.u32(8), b.u32(20), b.u32(28);
+      for (uint8_t c : bytes("4500001c00000000401100" "00c0000201c0000202")) b.file.push_back(c);
+    }
+    all.emplace_back(nanos ? "pcap with nanoseconds, big-endian" : "pcap, big-endian", b.file);
+  }
+  return all;
+}
+
 void capture_files() {
   pcapng();
   classic();

@@ -27,6 +27,18 @@ inline const EventRow* note(const Outcome& o, Anomaly a) {
   return nullptr;
 }
 
+// A frame of its own, for those who cut and change it.
+struct Sample {
+  std::string what;
+  uint32_t linktype;
+  std::vector<uint8_t> frame;
+};
+std::vector<Sample> link_samples();
+std::vector<Sample> network_samples();
+std::vector<Sample> transport_samples();
+// Captures of more than one packet.
+std::vector<std::pair<std::string, std::vector<uint8_t>>> capture_samples();
+
 void basics();
 void capture_files();
 void links();
@@ -34,5 +46,7 @@ void networks();
 void fragments();
 void streams();
 void engines();
+void transcripts();
+extern bool update_transcripts;  // they are written anew instead of compared
 
 }  // namespace tf

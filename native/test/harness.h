@@ -25,8 +25,35 @@ struct Outcome {
   uint64_t packets = 0, events = 0, flows = 0;
   std::vector<EventRow> rows;  // kept on demand
   std::vector<uint8_t> stream;  // bytes of data and datagram events, in order, on demand
+  std::string told;             // all that events and flows say, in words, on demand
   uint64_t sum = 0;  // over what all events tell, in any order
 };
+
+// An event in words; slots and places in buffers are nobody's business.
+inline std::string in_words(const EventRow& r, const Batch& b) {
+  static const char* const kinds[] = {"none", "open", "data", "gap", "end", "datagram", "frame", "note", "close", "interim"};
+  static const char* const columns[] = {
+#define TF_NAME(name) #name,
+      TF_FLOW_COLUMNS(TF_NAME)
+#undef TF_NAME
+  };
+  std::string s = kinds[r.type];
+  auto add = [&](const char* name, double v) {
+    if (v != 0) s += std::string(" ") + name + "=" + std::to_string(static_cast<int64_t>(v));
+  };
+  auto type = static_cast<Event>(r.type);
+  if (type == Event::note) s += std::string(" ") + anomaly_text(static_cast<Anomaly>(r.extra)).name;
+  if (r.text_length) s += " '" + std::string(b.text + r.text, r.text_length) + "'";
+  if (type == Event::open) return s;
+  if (type == Event::close) {
+    for (uint32_t i = 0; i < kColumns; i++) add(columns[i], b.closed[r.offset * kColumns + i]);
+    return s;
+  }
+  add("packet", r.packet), add("stream", r.stream), add("length", r.length), add("side", r.side), add("nanos", r.nanos);
+  if (type == Event::note) add("offset", r.offset);
+  else add("extra", r.extra);
+  return s;
+}
 
 // The engine as another process would find it: written out, read back.
 inline std::unique_ptr<Engine> carried_over(const Engine& from, const Options& o) {
@@ -84,14 +111,31 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
     index[p.row].flags = static_cast<uint16_t>((index[p.row].flags & ~kPending) | p.flags);
   }
   out.capture = true;
+  if (keep) {
+    const Walker& w = survey.walker;
+    out.told = "capture " + std::to_string(w.sections) + " sections, version " + std::to_string(w.version_major) + "." + std::to_string(w.version_minor);
+    for (uint64_t v : {w.names, w.packet_drops, w.broken_records, w.broken_bytes, w.first_broken, w.truncated_at, static_cast<uint64_t>(w.truncated), static_cast<uint64_t>(w.skipped_blocks.size())})
+      out.told += " " + std::to_string(v);
+    for (const Interface& i : w.interfaces) {
+      out.told += "\ninterface " + i.name + ":" + i.description + ":" + i.filter + ":" + i.os;
+      for (uint64_t v : {static_cast<uint64_t>(i.linktype), static_cast<uint64_t>(i.snaplen), i.ticks, static_cast<uint64_t>(i.offset_s), i.received, i.dropped, i.accepted, i.os_dropped, i.delivered})
+        out.told += " " + std::to_string(v);
+    }
+    for (const auto& [type, n] : survey.frames) out.told += "\nframes " + std::to_string(type) + " " + std::to_string(n);
+    for (int i = 1; i < static_cast<int>(Undecodable::count); i++)
+      if (uint64_t n = survey.account.undecodable[i]) out.told += std::string("\nundecodable ") + undecodable_name(static_cast<Undecodable>(i)) + " " + std::to_string(n);
+    for (const Comment& c : w.comments) out.told += "\ncomment " + std::to_string(c.packet) + " " + c.text;
+    out.told += "\n";
+    for (const IndexRow& r : index) out.told += "packet at " + std::to_string(r.offset) + " time " + std::to_string(r.time) + " flags " + std::to_string(r.flags) + "\n";
+  }
   out.packets = index.size();
   std::vector<uint32_t> linktypes;
   for (const Interface& i : survey.walker.interfaces) linktypes.push_back(i.linktype);
 
-  std::vector<EventRow> event_rows(kReserveRows * 2);
-  std::vector<double> closed(static_cast<size_t>(kColumns) * kReserveClosed * 4);
-  std::vector<char> text(kReserveText * 2);
-  std::vector<uint8_t> arena(kReserveArena * 2);
+  static std::vector<EventRow> event_rows(kReserveRows * 2);
+  static std::vector<double> closed(static_cast<size_t>(kColumns) * kReserveClosed * 4);
+  static std::vector<char> text(kReserveText * 2);
+  static std::vector<uint8_t> arena(kReserveArena * 2);
   for (uint32_t shard = 0; shard < shards; shard++) {
     Options o;
     o.shard = shard, o.shards = shards, o.tcp_overlap = o.ip_overlap = policy, o.interim = interim;
@@ -116,6 +160,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
         out.sum += h * h;
         if (!keep) continue;
         out.rows.push_back(r);
+        out.told += in_words(r, b) + "\n";
         if (r.type == static_cast<uint32_t>(Event::data) || r.type == static_cast<uint32_t>(Event::datagram)) {
           const uint8_t* p = r.arena ? b.arena + r.offset : data + win_base + r.offset;
           out.stream.insert(out.stream.end(), p, p + r.length);

@@ -30,7 +30,7 @@ static const Oddity* oddity(const Packet& p, Anomaly name) {
 }
 
 // `header`: all bytes without which nothing of the network layer can be told.
-struct Case {
+struct LinkCase {
   const char* what;
   uint32_t linktype;
   std::string header;
@@ -38,8 +38,8 @@ struct Case {
 };
 static const std::string kRadiotap = "00000c00" "00000000" "00000000", k1 = "0a0000000001", k2 = "0a0000000002", k3 = "0a0000000003", k4 = "0a0000000004";
 
-static void headers() {
-  const Case cases[] = {
+static std::vector<LinkCase> cases() {
+  return {
       {"Ethernet", 1, k2 + k1 + "0800", k1.c_str(), k2.c_str()},
       {"802.3 with LLC and SNAP", 1, k2 + k1 + "001c" + kSnap, k1.c_str(), k2.c_str()},
       {"LLC with IP's own SAP", 1, k2 + k1 + "0017" + "060603", k1.c_str(), k2.c_str()},
@@ -95,7 +95,15 @@ static void headers() {
       {"IP over FireWire", 138, std::string(32, '0') + "0800", "", ""},
       {"raw IP", 101, "", "", ""},
   };
-  for (const Case& c : cases) {
+}
+std::vector<Sample> link_samples() {
+  std::vector<Sample> all;
+  for (const LinkCase& c : cases()) all.push_back({c.what, c.linktype, bytes(c.header + kIp)});
+  return all;
+}
+
+static void headers() {
+  for (const LinkCase& c : cases()) {
     std::vector<uint8_t> head = bytes(c.header), frame = bytes(c.header + kIp);
     Packet p = dissected(c.linktype, frame);
     bool right = is_ip(p) && p.oddities.count == 0 && p.ip_bytes == 20 && p.has_mac == (*c.source != 0) &&

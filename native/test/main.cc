@@ -9,7 +9,8 @@ void tf::check(bool ok, const char* what) {
   if (!ok) printf("FAILED: %s\n", what);
 }
 
-int main() {
+int main(int argc, char** argv) {
+  tf::update_transcripts = argc > 1 && std::string(argv[1]) == "--update";
   tf::basics();
   tf::capture_files();
   tf::links();
@@ -17,6 +18,7 @@ int main() {
   tf::fragments();
   tf::streams();
   tf::engines();
+  tf::transcripts();
   printf("native: %d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;
 }

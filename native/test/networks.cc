@@ -9,7 +9,13 @@
 namespace tf {
 
 // What stands between the frame and the inner packet: where that begins, and what was entered on the way.
-static void tunnels() {
+struct TunnelCase {
+  const char* what;
+  std::string frame;
+  const char* tunnels;
+  int version;
+};
+static std::vector<TunnelCase> cases() {
   auto ip4 = [&](const char* protocol, const std::string& payload) {  // 192.0.2.1 → 192.0.2.2
     char length[5];
     snprintf(length, sizeof length, "%04x", static_cast<unsigned>(20 + payload.size() / 2));
@@ -31,13 +37,7 @@ static void tunnels() {
     return std::string("c000") + port + length + "0000" + payload;
   };
   const std::string eth = "020000000002020000000001", inner = ip4("11", "1111222200080000"), inner6 = ip6("11", "1111222200080000");
-  struct Case {
-    const char* what;
-    std::string frame;
-    const char* tunnels;
-    int version;
-  };
-  const Case cases[] = {
+  return {
       {"plain", eth + "0800" + inner, "", 4},
       {"a VLAN", eth + "81000064" + "0800" + inner, "", 4},
       {"QinQ", eth + "88a80064" + "81000065" + "0800" + inner, "", 4},
@@ -48,6 +48,16 @@ static void tunnels() {
       {"PPPoE", eth + "8864" + "11000001" + "001e" + "0021" + inner, "pppoe", 4},
       {"4 in 4", eth + "0800" + ip4("04", inner), "4in4", 4},
       {"6 in 4", eth + "0800" + ip4("29", inner6), "6in4", 6},
+      {"6to4", eth + "0800" + ip4("29", std::string("60000000" "0008" "1140" "2002c00002010000" "0000000000000001" "2002c00002020000" "0000000000000001") + "1111222200080000"), "6to4", 6},
+      {"6to4, only its other end", eth + "0800" + ip4("29", std::string("60000000" "0008" "1140" "20010db800000000" "0000000000000001" "2002c00002020000" "0000000000000001") + "1111222200080000"), "6to4", 6},
+      {"ISATAP", eth + "0800" + ip4("29", std::string("60000000" "0008" "1140" "20010db800000000" "00005efec0000201" "20010db800000000" "0000000000000001") + "1111222200080000"), "isatap", 6},
+      {"ISATAP, its other end", eth + "0800" + ip4("29", std::string("60000000" "0008" "1140" "20010db800000000" "0000000000000001" "20010db800000000" "02005efec0000202") + "1111222200080000"), "isatap", 6},
+      {"EtherIP", eth + "0800" + ip4("61", "3000" + eth + "0800" + inner), "etherip", 4},
+      {"MPLS in IP", eth + "0800" + ip4("89", "00011140" + inner), "mpls", 4},
+      {"GRE with PPP", eth + "0800" + ip4("2f", "2001880b" + std::string("00220000") + "0021" + inner), "gre", 4},
+      {"ERSPAN III", eth + "0800" + ip4("2f", "100022eb" + std::string("00000001") + "2001000100000001" "00000000" + eth + "0800" + inner), "erspan", 4},
+      {"ERSPAN III with a platform's header", eth + "0800" + ip4("2f", "100022eb" + std::string("00000001") + "2001000100000001" "00000001" "0000000000000000" + eth + "0800" + inner), "erspan", 4},
+      {"GTP-U with extension headers", eth + "0800" + ip4("11", udp("0868", "34ff002800000001" + std::string("00000085") + "01000085" "01000000" + inner)), "gtp", 4},
       {"4 in 6", eth + "86dd" + ip6("04", inner), "4in6", 4},
       {"6 in 6", eth + "86dd" + ip6("29", inner6), "6in6", 6},
       {"GRE", eth + "0800" + ip4("2f", "00000800" + inner), "gre", 4},
@@ -65,7 +75,15 @@ static void tunnels() {
       {"Teredo with an origin", eth + "0800" + ip4("11", udp("0dd8", "0000ffffffffffff" + inner6)), "teredo", 6},
       {"extension headers", eth + "86dd" + ip6("00", "3c000104000000002b00010400000000" + std::string("1100040000000000") + "1111222200080000"), "", 6},
   };
-  for (const Case& c : cases) {
+}
+std::vector<Sample> network_samples() {
+  std::vector<Sample> all;
+  for (const TunnelCase& c : cases()) all.push_back({c.what, 1, bytes(c.frame)});
+  return all;
+}
+
+static void tunnels() {
+  for (const TunnelCase& c : cases()) {
     std::vector<uint8_t> b = bytes(c.frame);
     auto n = static_cast<uint32_t>(b.size());
     Packet p;

@@ -51,6 +51,13 @@ static void orders() {
   const EventRow* gap = note(h, Anomaly::tcp_gap);
   check(text(h) == "after" && gap && gap->length == 10, "a hole that the receiver acknowledged past is given up, with its length");
 
+  for (uint32_t before : {1, 0}) {
+    Maker late;
+    late.tcp(true, 100, 900, ACK, "mid");
+    late.tcp(true, 100 - before, 0, SYN, "");
+    check(late.outcome().flows == (before ? 1 : 2), "a SYN that comes late stands just before the first byte; one that does not begins another connection");
+  }
+
   Maker middle;
   middle.tcp(true, 5000, 900, ACK, "mid");
   middle.tcp(true, 5003, 900, ACK, "dle");

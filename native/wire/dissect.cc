@@ -10,10 +10,10 @@ namespace tf {
 // The one's complement sum does not care for byte order but for a final swap (RFC 1071 §2): words are added as they lie in memory.
 uint32_t checksum_add(const uint8_t* p, uint32_t len, uint32_t sum) {
   uint64_t s = 0;
-  for (; len >= 32; p += 32, len -= 32) {
-    uint32_t w[8];
-    memcpy(w, p, 32);
-    for (int i = 0; i < 8; i++) s += w[i];
+  uint32_t words[8];
+  for (; len >= sizeof words; p += sizeof words, len -= sizeof words) {
+    memcpy(words, p, sizeof words);
+    for (uint32_t w : words) s += w;
   }
   for (; len >= 2; p += 2, len -= 2) {
     uint16_t w;

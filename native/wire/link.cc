@@ -57,13 +57,12 @@ LinkResult radiotap(Cursor& c, Packet& out) {
   if (!c.has(8)) return cut(8);
   uint32_t len = le16(c.p + 2);
   if (len < 8 || !c.has(len)) return cut(len < 8 ? 8 : len);
-  // The flags field (bit 1) says whether an FCS stands at the end and whether the header was padded.
+  // The flags field (bit 1) says whether an FCS stands at the end; padding is found by its zeros.
   uint32_t present = le32(c.p + 4), pos = 8;
   for (uint32_t word = present; word & 0x80000000u && pos + 4 <= len; pos += 4) word = le32(c.p + pos);
-  bool fcs = false, padded = false;
+  bool fcs = false;
   if (present & 1) pos = ((pos + 7) & ~7u) + 8;
-  if (present & 2 && pos < len) fcs = c.p[pos] & 0x10, padded = c.p[pos] & 0x20;
-  (void)padded;  // the padding is found by its zeros
+  if (present & 2 && pos < len) fcs = c.p[pos] & 0x10;
   c.take(len);
   return ieee80211(c, out, fcs);
 }

@@ -6,6 +6,7 @@ import { DEFAULT_DECODE } from "../config.js";
 import { Online } from "../online.js";
 import { duckSearch } from "../search/duckdb.js";
 import type { Search } from "../search/search.js";
+import { joinHere } from "./join.js";
 import { idOf } from "./lines.js";
 import type { StoredRun } from "./merge.js";
 import { liveParquetSink } from "./parquet-live.js";
@@ -48,7 +49,7 @@ async function all(dataset: string): Promise<string[]> {
 const sorted = (a: readonly string[]): string[] => [...a].sort();
 
 test("after each delivery: all records so far, each once, and every open flow as it stood last; in the end one file with all", async () => {
-  const sink = liveParquetSink(dir);
+  const sink = liveParquetSink(dir, joinHere);
   await sink.begin(ID);
   const so = new Map<string, string[]>();
   const open = new Map<string, string>();
@@ -81,7 +82,7 @@ test("after each delivery: all records so far, each once, and every open flow as
 
 test("who asks while parts are joined and become one file gets an answer", async () => {
   for (let round = 0; round < 3; round++) {
-    const sink = liveParquetSink(dir);
+    const sink = liveParquetSink(dir, joinHere);
     await sink.begin(ID);
     let over = false;
     const asking = (async () => {
@@ -100,7 +101,7 @@ test("who asks while parts are joined and become one file gets an answer", async
 });
 
 test("told once more from the beginning: nothing twice", async () => {
-  const sink = liveParquetSink(dir);
+  const sink = liveParquetSink(dir, joinHere);
   await sink.begin(ID);
   let n = 0;
   for (const { more, open } of pieces(8000)) if (++n < 6) await sink.grow(more, open);
@@ -116,7 +117,7 @@ test("told once more from the beginning: nothing twice", async () => {
 });
 
 test("a delivery that failed is given again: nothing is lost, nothing twice", async () => {
-  const sink = liveParquetSink(dir);
+  const sink = liveParquetSink(dir, joinHere);
   await sink.begin(ID);
   const whole = new Map<string, string[]>();
   let failures = 0;

@@ -3,14 +3,14 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addon } from "../engine/native.js";
 import { systemError } from "../errors.js";
-import { quoteText } from "../records/columns.js";
 import { DATASETS } from "../records/fields.js";
 import { liveFolder, openName, partName, recordFile, removeLiveFiles, removeRecordFiles } from "../records/files.js";
 import { openDuck } from "../search/duck.js";
+import { type Join, type Joining, joinApart } from "./join.js";
 import { idOf, linesOf } from "./lines.js";
 import type { StoredRun } from "./merge.js";
 import { writeLines } from "./ndjson.js";
-import { FORM, parquetOf, storeError } from "./parquet.js";
+import { parquetOf, storeError } from "./parquet.js";
 import type { LiveSink } from "./sink.js";
 
 /** As many parts of one size are joined into one of the next. */
@@ -28,13 +28,15 @@ interface Part {
   level: number;
 }
 
-export function liveParquetSink(dataDir: string): LiveSink {
-  return new LiveParquet(dataDir);
+/** `join`: how parts are joined. */
+export function liveParquetSink(dataDir: string, join: Join = joinApart): LiveSink {
+  return new LiveParquet(dataDir, join);
 }
 
 class LiveParquet implements LiveSink {
   readonly name = "parquet";
   private readonly dataDir: string;
+  private readonly joinParts: Join;
   private id = "";
   private duck: Awaited<ReturnType<typeof openDuck>> | undefined;
   private deliveries = 0;
@@ -44,8 +46,9 @@ class LiveParquet implements LiveSink {
   private readonly shown: string[] = [];
   private readonly superseded: { path: string; at: number }[] = [];
 
-  constructor(dataDir: string) {
+  constructor(dataDir: string, join: Join) {
     this.dataDir = dataDir;
+    this.joinParts = join;
   }
 
   async begin(captureId: string): Promise<void> {
@@ -69,8 +72,8 @@ class LiveParquet implements LiveSink {
         if ((parts.at(-1)?.to ?? 0) >= n) continue; // this one was there when the delivery failed before
         await this.write(dataset, partName(n, n), (path) => writeLines(path, runs), Math.max(...runs.map((r) => r.longest)));
         parts.push({ from: n, to: n, level: 0 });
-        await this.join(dataset, parts);
       }
+      await this.joinDue();
       this.deliveries = n;
     } catch (error) {
       throw storeError(error, this.dataDir);
@@ -94,12 +97,15 @@ class LiveParquet implements LiveSink {
   private folder(dataset: string): string {
     return liveFolder(this.dataDir, dataset, this.id);
   }
+  private get spill(): string {
+    return join(this.dataDir, ".tmp");
+  }
   private get connection() {
     return (this.duck as NonNullable<typeof this.duck>).connection;
   }
   /** For one delivery: a database that lives on keeps more memory with each. */
   private async connect(): Promise<void> {
-    this.duck = await openDuck(join(this.dataDir, ".tmp"));
+    this.duck = await openDuck(this.spill);
     await this.connection.run("SET threads=1"); // the packets need the others
     await this.connection.run("SET preserve_insertion_order=true");
   }
@@ -133,26 +139,31 @@ class LiveParquet implements LiveSink {
     while (this.shown.length > 2) rmSync(this.shown.shift() as string, { force: true });
   }
 
-  private async join(dataset: string, parts: Part[]): Promise<void> {
-    for (let level = 0; level < MOST_LEVELS; level++) {
-      const same = parts.filter((p) => p.level === level);
-      if (same.length < JOINED) return;
-      const from = same[0].from;
-      const to = same[same.length - 1].to;
-      await this.joined(dataset, same, join(this.folder(dataset), partName(from, to)));
-      parts.splice(parts.indexOf(same[0]), same.length, { from, to, level: level + 1 });
-      for (const p of same) this.superseded.push({ path: this.path(dataset, p), at: performance.now() });
+  /** Joins what has become many, all in one go. */
+  private async joinDue(): Promise<void> {
+    const due: Joining[] = [];
+    const after = new Map<string, Part[]>();
+    const superseded: string[] = [];
+    for (const [dataset, before] of this.parts) {
+      const parts = [...before];
+      for (let level = 0; level < MOST_LEVELS; level++) {
+        const same = parts.filter((p) => p.level === level);
+        if (same.length < JOINED) break;
+        const { from } = same[0];
+        const { to } = same[same.length - 1];
+        due.push(this.joining(dataset, same, join(this.folder(dataset), partName(from, to))));
+        parts.splice(parts.indexOf(same[0]), same.length, { from, to, level: level + 1 });
+        superseded.push(...same.map((p) => this.path(dataset, p)));
+      }
+      after.set(dataset, parts);
     }
+    if (due.length === 0) return;
+    await this.joinParts(due, this.spill);
+    for (const [dataset, parts] of after) this.parts.set(dataset, parts);
+    for (const path of superseded) this.superseded.push({ path, at: performance.now() });
   }
-  private async joined(dataset: string, parts: readonly Part[], target: string): Promise<void> {
-    const hidden = join(this.folder(dataset), ".part");
-    try {
-      const files = parts.map((p) => quoteText(this.path(dataset, p))).join(",");
-      await this.connection.run(`COPY (SELECT * FROM read_parquet([${files}])) TO ${quoteText(hidden)} ${FORM}`);
-      renameSync(hidden, target);
-    } finally {
-      rmSync(hidden, { force: true });
-    }
+  private joining(dataset: string, parts: readonly Part[], target: string): Joining {
+    return { files: parts.map((p) => this.path(dataset, p)), hidden: join(this.folder(dataset), ".part"), target };
   }
   private path(dataset: string, p: Part): string {
     return join(this.folder(dataset), partName(p.from, p.to));
@@ -173,13 +184,11 @@ class LiveParquet implements LiveSink {
 
   async end(): Promise<void> {
     try {
-      await this.connect();
-      for (const [dataset, parts] of this.parts) await this.joined(dataset, parts, recordFile(this.dataDir, dataset, this.id));
+      const all = [...this.parts].map(([dataset, parts]) => this.joining(dataset, parts, recordFile(this.dataDir, dataset, this.id)));
+      if (all.length) await this.joinParts(all, this.spill);
       removeLiveFiles(this.dataDir, this.id);
     } catch (error) {
       throw storeError(error, this.dataDir);
-    } finally {
-      this.disconnect();
     }
   }
 }

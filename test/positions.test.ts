@@ -50,3 +50,22 @@ test("a side that ended before its protocol was known has ended for it too", asy
   expect(records).toMatchObject([{ http: { response: { status_code: 200, body: { bytes: 3 } } } }]);
   expect(records[0].threatflow.packet).toBe(4);
 });
+
+test("bytes that are missing at a body's end end it where the hole was seen", async () => {
+  const body = Buffer.from("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+  const next = Buffer.from("HTTP/1.1 204 No Content\r\n\r\n");
+  const acked = 100 + 2 * REQUEST.length;
+  const records = await told([
+    ...opening,
+    tcpFrame(ENDS, true, ACK, 100 + REQUEST.length, 500, REQUEST),
+    tcpFrame(ENDS, false, ACK, 500, acked, body),
+    tcpFrame(ENDS, false, ACK, 503 + body.length, acked, next),
+    tcpFrame(ENDS, true, ACK, acked, 503 + body.length + next.length),
+    tcpFrame(ENDS, true, ACK, acked, 503 + body.length + next.length),
+  ]);
+  expect(records).toMatchObject([
+    { http: { response: { status_code: 200, body: { bytes: 5 } } } },
+    { threatflow: { packet: 4 }, http: { response: { status_code: 204 } } },
+  ]);
+  for (const r of records) expect(r.event.end).toBe("1970-01-01T00:16:45.000000000Z");
+});

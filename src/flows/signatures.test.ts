@@ -19,6 +19,7 @@ test.each([
   ["udp", "quic", hex("c0 6b3343cf 14", 20), hex("c0 6b3343cf 15", 20)],
   ["udp", "quic", hex("80 ff00001d 08", 20), hex("00 ff00001d 08", 20)],
   ["udp", "stun", hex("0001 0000 2112a442", 12), hex("0001 0000 2112a442", 11)],
+  ["udp", "stun", hex("0141 0000 2112a442", 12), hex("4001 0000 2112a442", 12)],
   ["udp", "wireguard", hex("01000000", 144), hex("01000000", 145)],
   ["udp", "wireguard", hex("02000000", 88), hex("03000000", 88)],
   ["udp", "bittorrent", text("d1:ad2:id20:"), text("d1:bd2:id20:")],

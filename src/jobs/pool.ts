@@ -32,7 +32,7 @@ export interface Watching {
  */
 const TUNING: readonly string[] =
   Number(process.versions.node.split(".")[0]) >= 24
-    ? ["--max-semi-space-size=4", "--heap-growing-percent=40", "--max-opt=2", "--always-sparkplug"]
+    ? ["--max-semi-space-size=16", "--heap-growing-percent=40", "--max-opt=2", "--always-sparkplug"]
     : ["--max-semi-space-size=4"];
 
 interface Pending {

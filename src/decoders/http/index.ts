@@ -99,7 +99,7 @@ class Http implements Session {
     const eol = lineEnd(bytes);
     let end = headEnd(bytes, d.scanned);
     if (eol >= 0 && (end < 0 || end > eol + 3)) {
-      const first = parseHead(bytes, eol + 1, true);
+      const first = parseHead(bytes, eol, true);
       if (!first) return this.notHttp(at, "http-request-line-invalid");
       if (first.version === "0.9") end = eol + 1;
     }

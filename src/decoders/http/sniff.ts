@@ -40,6 +40,8 @@ const MAGIC: readonly [string, string][] = [
 ];
 
 export const SNIFF_BYTES = 512;
+/** What may be a tag at the beginning; none that is known is longer. */
+const TAG_CHARS = 32;
 
 export function sniff(b: Uint8Array): string | undefined {
   if (b.length === 0) return undefined;
@@ -53,7 +55,7 @@ export function sniff(b: Uint8Array): string | undefined {
   const begin = text
     .replace(/^\xef\xbb\xbf/, "")
     .trimStart()
-    .slice(0, 32)
+    .slice(0, TAG_CHARS)
     .toLowerCase();
   if (/^(<!doctype html|<html|<head|<body|<script|<table|<div|<title|<iframe|<h1|<font|<a\s|<style|<br|<p>|<!--)/.test(begin))
     return "text/html";

@@ -104,6 +104,12 @@ static std::vector<uint8_t> all_blocks(bool big) {
   b.block(0x0a0d0d0a, [&] { b.u32(0x1a2b3c4d), b.u16(1), b.u16(2), b.u32(0xffffffff), b.u32(0xffffffff), b.u16(1), b.u16(4), raw("file"); });
   b.interface(101, 96, 9, 0);
   b.interface(101, 20, 6, 5);
+  b.block(1, [&] {
+    b.u16(101), b.u16(0), b.u32(0);
+    b.u16(3), b.u16(4), raw("here"), b.u16(11), b.u16(4), raw(std::string("\0udp", 4)), b.u16(12), b.u16(4), raw("Acme"), b.u16(1), b.u16(4), raw("talk");
+    b.u16(9), b.u16(1), raw(std::string("\x8a\0\0\0", 4)), b.u16(0), b.u16(0);
+  });
+  b.block(1, [&] { b.u16(101), b.u16(0), b.u32(0), b.u16(11), b.u16(1), b.u32(0), b.u16(0), b.u16(0); });
   b.block(0x0bad0bad, [&] { raw("1234"); });
   b.block(4, [&] { b.u16(1), b.u16(8), raw(std::string("\xc0\0\2\1a\0\0\0", 8)), b.u16(0), b.u16(0); });
   b.packet(0, 3000000007u, ip, 28);

@@ -97,7 +97,21 @@ static void snapshots() {
   check(!restored(bytes.size(), other), "a snapshot of another shard is refused");
 }
 
+// The table of flows grows while they are open, and each is found again.
+static void many() {
+  std::vector<uint8_t> file = pcap_head(101);
+  constexpr uint32_t kMany = 20000;
+  for (uint32_t i = 0; i < 2 * kMany; i++) {
+    std::vector<uint8_t> p = bytes("4500001d00000000401100000a0000000a0000ff" "1000000900090000" "61");
+    put_be16(&p[14], static_cast<uint16_t>(i % kMany % 200));
+    put_be16(&p[20], static_cast<uint16_t>(1024 + i % kMany / 200));
+    pcap_add(file, 1000, p.data(), p.size());
+  }
+  check(run_capture(file.data(), file.size(), 1 << 16, 1).flows == kMany, "two packets each of twenty thousand flows are twenty thousand flows");
+}
+
 void engines() {
+  many();
   merging();
   snapshots();
 }

@@ -73,6 +73,10 @@ static std::vector<TunnelCase> cases() {
       {"L2TP with length, numbers and an offset", eth + "0800" + ip4("11", udp("06a5", "4a02" + std::string("0030") + "00010001" + "00010001" + "0002" + "ffff" + "0021" + inner)), "l2tp", 4},
       {"Teredo", eth + "0800" + ip4("11", udp("0dd8", inner6)), "teredo", 6},
       {"Teredo with an origin", eth + "0800" + ip4("11", udp("0dd8", "0000ffffffffffff" + inner6)), "teredo", 6},
+      {"Teredo with authentication", eth + "0800" + ip4("11", udp("0dd8", "0001" "0203" "aabb" "ccddee" "0102030405060708" "00" + inner6)), "teredo", 6},
+      {"Teredo with authentication and an origin", eth + "0800" + ip4("11", udp("0dd8", "0001" "0000" "0102030405060708" "00" "0000ffffffffffff" + inner6)), "teredo", 6},
+      {"L2TP with an offset and no length", eth + "0800" + ip4("11", udp("06a5", "020200010001" "0001" "ff" + std::string("0021") + inner)), "l2tp", 4},
+      {"L2TP with numbers", eth + "0800" + ip4("11", udp("06a5", "080200010001" "00010001" + std::string("0021") + inner)), "l2tp", 4},
       {"extension headers", eth + "86dd" + ip6("00", "3c000104000000002b00010400000000" + std::string("1100040000000000") + "1111222200080000"), "", 6},
   };
 }

@@ -1,5 +1,6 @@
 /** Live capture on a veth pair between two network namespaces, with replayed traffic of real servers, beside tcpdump. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -502,16 +503,16 @@ live(
   "an endless capture with --keep: a flow's packets are cut out while it runs, of one that began earlier those that are left",
   async () => {
     const c = await capture("ring", "--rotate", "40p", "--keep", "6f", "--follow");
+    sh(`ip -n ${A} addr add 10.77.0.1/24 dev va; ip -n ${B} addr add 10.77.0.2/24 dev vb`);
     const server = spawn("ip", [
       "netns",
       "exec",
       B,
       process.execPath,
       "-e",
-      'require("net").createServer((s) => s.pipe(s)).listen(7777, "10.77.0.2")',
+      'require("net").createServer((s) => s.pipe(s)).listen(7777, "10.77.0.2", () => console.log("ready"))',
     ]);
-    sh(`ip -n ${A} addr add 10.77.0.1/24 dev va; ip -n ${B} addr add 10.77.0.2/24 dev vb`);
-    await sleep(500);
+    await once(server.stdout, "data");
     const client = spawn("ip", [
       "netns",
       "exec",

@@ -24,7 +24,8 @@ export type FromOnline =
   | { type: "done"; summary: NativeSummary; result: ShardResult; bytes: number }
   | { type: "failed"; message: string; code: ErrorCode; remedy: string };
 
-const WINDOW = 4 << 20;
+/** Read into again and again; who keeps bytes copies them. */
+const window = new Uint8Array(4 << 20);
 const send = (m: FromOnline): void => {
   process.send?.(m, undefined, undefined, () => undefined);
 };
@@ -90,8 +91,7 @@ function grown(m: Extract<ToOnline, { type: "grown" }>): void {
     first = false;
   }
   while (at < m.records) {
-    const window = new Uint8Array(Math.min(WINDOW, m.records - at));
-    const n = readSync(fd, window, 0, window.length, at);
+    const n = readSync(fd, window, 0, Math.min(window.length, m.records - at), at);
     if (n === 0) throw new Error(`${m.path} ends at ${at}, ${m.records} were written`);
     at += n;
     bytes += n;

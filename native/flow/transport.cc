@@ -251,7 +251,7 @@ void read_transport(Packet& p, Transport& t, bool checksums) {
       t.kind = Kind::sctp;
       if (p.payload_cap >= 4) t.sport = be16(p.payload), t.dport = be16(p.payload + 2), t.has_ports = true;
       if (p.payload_cap < 12) p.oddities.add(Anomaly::sctp_header_truncated, 0, 12, p.payload_cap);
-      else t.whole = true, t.data = p.payload + 12, t.data_cap = p.payload_cap - 12, t.data_len = p.payload_len - 12;
+      else t.whole = true, t.data_len = p.payload_len - 12;
       return;
     case 33:  // DCCP: ports only
       if (p.payload_cap >= 4) t.sport = be16(p.payload), t.dport = be16(p.payload + 2), t.has_ports = true;

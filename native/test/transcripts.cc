@@ -143,7 +143,7 @@ static std::vector<uint8_t> connection() {
   m.tcp(true, 106, 507, ACK, "");
   return m.file;
 }
-static std::vector<uint8_t> fragments_of(bool v6) {
+static std::vector<uint8_t> fragments_of(bool v6, bool option = false) {
   std::vector<uint8_t> file = pcap_head(101);
   auto add = [&](const std::string& hex) {
     std::vector<uint8_t> b = bytes(hex);
@@ -152,6 +152,11 @@ static std::vector<uint8_t> fragments_of(bool v6) {
   };
   const std::string from4 = "c0000201" "c0000202", from6 = "20010db8000000000000000000000001" "20010db8000000000000000000000002";
   if (v6) {
+    if (option) {
+      add("60000000" "0018" "2c40" + from6 + "3c00" "0001" "00000007" "1100" "010400000000" "c0000035" "000c" "0000");
+      add("60000000" "000c" "2c40" + from6 + "3c00" "0010" "00000007" "61626364");
+      return file;
+    }
     add("60000000" "0010" "2c40" + from6 + "1100" "0009" "00000007" "6162636465666768");
     add("60000000" "000c" "2c40" + from6 + "1100" "0010" "00000007" "696a6b6c");
     add("60000000" "0010" "2c40" + from6 + "1100" "0001" "00000007" "c0000035" "0014" "0000");
@@ -170,6 +175,7 @@ void transcripts() {
   now.emplace_back("a connection", transcript(connection()));
   now.emplace_back("IPv4 in three fragments", transcript(fragments_of(false)));
   now.emplace_back("IPv6 in three fragments", transcript(fragments_of(true)));
+  now.emplace_back("IPv6 in fragments, the first with an option", transcript(fragments_of(true, true)));
   for (const auto& [what, file] : capture_samples()) now.emplace_back(what, transcript(file));
 
   const std::string path = std::string(__FILE__).substr(0, std::string(__FILE__).rfind('/')) + "/transcripts.txt";

@@ -169,7 +169,6 @@ LinkResult cisco_hdlc(Cursor& c) {
 LinkResult ppp_hdlc(Cursor& c) {
   if (!c.has(2)) return cut(2);
   if ((c.p[0] == 0x0f || c.p[0] == 0x8f) && c.p[1] == 0) return cisco_hdlc(c);
-  if (c.p[0] == 0xff && c.p[1] == 0x03) c.take(2);
   return at(Layer::ppp);
 }
 

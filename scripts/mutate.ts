@@ -137,6 +137,8 @@ try {
   turn("typescript", choose(copy, [...sourcesIn("decoders"), ...sourcesIn("flows")], typescript), "node_modules/.bin/tsc -p tsconfig.json");
   const sources = [
     "wire/link.cc",
+    "wire/radio.cc",
+    "wire/frames.cc",
     "wire/network.cc",
     "wire/dissect.cc",
     "flow/transport.cc",

@@ -34,7 +34,15 @@ struct LinkResult {
   Layer layer{Layer::done, 0};
 };
 
+inline LinkResult at(Layer::Kind kind, uint32_t value = 0) { return {true, false, 0, {kind, value}}; }
+inline LinkResult cut(uint32_t needed) { return {true, true, needed, {Layer::done, 0}}; }
+inline void frame(Packet& out, uint32_t type) { out.frame_type = type; }
+
 LinkResult link_layer(uint32_t linktype, Cursor& c, Packet& out);
+LinkResult ieee80211(Cursor& c, Packet& out, bool fcs);
+LinkResult radiotap(Cursor& c, Packet& out);
+LinkResult ppi(Cursor& c, Packet& out);
+LinkResult prism(Cursor& c, Packet& out);
 Next ethernet(Cursor& c, Packet& out);
 Next ethertype(uint32_t type, Cursor& c, Packet& out);
 Next llc(Cursor& c, Packet& out);

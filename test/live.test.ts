@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { linesIn } from "./support/cluster.js";
+import { ended, serve } from "./support/serve.js";
 
 const root = join(import.meta.dirname, "..");
 const threatflow = join(root, "bin", "threatflow");
@@ -537,6 +538,13 @@ live(
       expect(n).toBeGreaterThan(100);
       expect(n).toBeLessThan(flow.network.packets);
       expect(Number(sh(`tcpdump -r ${cut} tcp port 7777 2>/dev/null | wc -l`).stdout)).toBe(n);
+      const s = await serve(join(dir, "ring"), process.env);
+      try {
+        expect((await fetch(`${s.url}/api/flows/${flow.flow.id}.pcap`)).headers.get("x-threatflow-incomplete")).toMatch(/deleted/);
+        expect(await (await fetch(`${s.url}/api/flows/${flow.flow.id}/content`)).json()).toMatchObject({ incomplete: true });
+      } finally {
+        await ended(s.child);
+      }
       // What came last is in the segment at hand.
       replay(MIXED, "--topspeed");
       const ssh = (...more: string[]): string[] => asked("ring", "destination.port: 22", "--dataset", "flow", ...more);

@@ -18,24 +18,27 @@ interface Named {
 
 export async function flowRoutes(app: FastifyInstance): Promise<void> {
   /** The flow's packets in a file of their own. */
-  const cut = async (b: View, id: string): Promise<string> => {
+  const cut = async (b: View, id: string): Promise<{ path: string; incomplete: boolean }> => {
     const choice: Choice = {};
     const entry = await b.resolve(await chooseFlow(b.search, id, choice));
     mkdirSync(b.workDir, { recursive: true });
     const path = join(b.workDir, `.flow-${process.pid}-${Math.random().toString(36).slice(2)}.pcap`);
-    await extract(await b.evidence(entry), entry.id, DEFAULT_DECODE, choice, path, b.workDir);
-    return path;
+    const { incomplete } = await extract(await b.evidence(entry), entry.id, DEFAULT_DECODE, choice, path, b.workDir);
+    return { path, incomplete };
   };
   app.get<Named>(
     "/api/flows/:id",
-    says("a flow: its record, and the records of its protocols; with .pcap its packets"),
+    says(
+      "a flow: its record, and the records of its protocols; with .pcap its packets; `x-threatflow-incomplete` says that not all are there any more",
+    ),
     async (q, reply) => {
       const id = q.params.id.replace(/\.pcap$/, "");
       if (!/^[0-9a-f]{8,32}$/.test(id)) throw new ThreatflowError("NO_SUCH_FLOW", "a flow id has 32 hex digits");
       if (id !== q.params.id) {
-        const path = await cut(q.view, id);
+        const { path, incomplete } = await cut(q.view, id);
         const stream = createReadStream(path);
         stream.on("close", () => rmSync(path, { force: true }));
+        if (incomplete) reply.header("x-threatflow-incomplete", "earlier packets were in segments that --keep deleted");
         return reply
           .header("content-type", "application/vnd.tcpdump.pcap")
           .header("content-disposition", `attachment; filename="${id}.pcap"`)
@@ -56,13 +59,21 @@ export async function flowRoutes(app: FastifyInstance): Promise<void> {
         .send(`{"flow":${flow},"records":[${lines.filter((l) => l !== flow).join(",")}]}`);
     },
   );
-  app.get<Named>("/api/flows/:id/content", says("both streams piece by piece, and the packets"), async (q) => {
-    const path = await cut(q.view, q.params.id);
-    try {
-      const shown = await show(path, q.view.workDir);
-      return { ...shown, packets: shown.packets.map((p) => ({ ...p, layers: layersOf(Buffer.from(p.bytes, "hex"), p.linktype) })) };
-    } finally {
-      rmSync(path, { force: true });
-    }
-  });
+  app.get<Named>(
+    "/api/flows/:id/content",
+    says("both streams piece by piece, and the packets; `incomplete`: earlier ones were in segments that --keep deleted"),
+    async (q) => {
+      const { path, incomplete } = await cut(q.view, q.params.id);
+      try {
+        const shown = await show(path, q.view.workDir);
+        return {
+          ...shown,
+          incomplete,
+          packets: shown.packets.map((p) => ({ ...p, layers: layersOf(Buffer.from(p.bytes, "hex"), p.linktype) })),
+        };
+      } finally {
+        rmSync(path, { force: true });
+      }
+    },
+  );
 }

@@ -56,6 +56,7 @@ export async function flow(page: HTMLElement, id: string): Promise<void> {
         "section",
         { class: "card" },
         h("div", { class: "row" }, h("h2", { class: "grow" }, "Conversation"), c.cut && h("span", { class: "bad" }, "only the beginning is shown"), other),
+        c.incomplete && h("p", { class: "bad" }, "Earlier packets of this flow were in segments that --keep deleted: what follows, and the download, are what is left."),
         ...(shown.length ? [] : [h("p", { class: "soft" }, "no payload")]),
         ...shown.map((s) => {
           const all = new Uint8Array(s.bytes.reduce((n, b) => n + b.length, 0));

@@ -75,6 +75,7 @@ export class Online {
         continue;
       }
       if (need === NEED.bytes || need === NEED.end) {
+        this.survey.patches(); // one shard has every packet: whose flow a fragment is of is nobody's question here
         this.pending = window.slice(consumed - this.base);
         this.base = consumed;
         return;

@@ -146,7 +146,12 @@ LinkResult link_layer(uint32_t linktype, Cursor& c, Packet& out) {
     case 229: return at(Layer::ipv6);
     case 9: case 50: return ppp_hdlc(c);
     case 51: return at(Layer::ethertype, 0x8864);
-    case 166: case 204: return c.has(2) ? (c.take(linktype == 204 ? 1 : 2), ppp_hdlc(c)) : cut(2);  // PPP with direction
+    case 166: case 204: {                                     // PPP with direction
+      uint32_t direction = linktype == 204 ? 1 : 2;
+      if (!c.has(direction)) return cut(direction);
+      c.take(direction);
+      return ppp_hdlc(c);
+    }
     case 104: return cisco_hdlc(c);
     case 105: return ieee80211(c, out, false);
     case 107: return frame_relay(c, out);

@@ -17,12 +17,15 @@ export function drive(decoder: Decoder, turns: readonly [0 | 1, string | null][]
   const emit = { record: (e: Emission) => out.records.push(e), anomaly: (n: string) => out.anomalies.push(n) };
   const session = decoder.open({ ...VIEW, ...view }, emit as never, { credentials: false });
   const held: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
+  /** The turn that brought each byte that is held. */
+  const brought: [number[], number[]] = [[], []];
   const stopped = [false, false];
   const at = (packet: number): At => ({ packet, seconds: packet, nanos: 0, clock: packet });
   turns.forEach(([side, what], n) => {
     if (stopped[side]) return;
     if (what === null) {
       held[side] = Buffer.alloc(0);
+      brought[side] = [];
       stopped[side] = session.gap(side, 100, at(n + 1)) === "stop";
       return;
     }
@@ -32,12 +35,15 @@ export function drive(decoder: Decoder, turns: readonly [0 | 1, string | null][]
     }
     const bytes = Buffer.from(what.replace(/ /g, ""), "hex");
     for (let from = 0; from < bytes.length; from += step) {
-      held[side] = Buffer.concat([held[side], bytes.subarray(from, Math.min(bytes.length, from + step))]);
+      const more = bytes.subarray(from, Math.min(bytes.length, from + step));
+      held[side] = Buffer.concat([held[side], more]);
+      brought[side].push(...Array(more.length).fill(n + 1));
       while (held[side].length && !stopped[side]) {
-        const p = session.data(side, held[side], () => at(n + 1), 0);
+        const p = session.data(side, held[side], (offset) => at(brought[side][offset]), 0);
         out.last[side] = p;
         const consumed = "consumed" in p ? p.consumed : 0;
         held[side] = held[side].subarray(consumed);
+        brought[side].splice(0, consumed);
         if (p.kind === "stop" || p.kind === "handover") stopped[side] = true;
         if (p.kind !== "ok" || consumed === 0) break;
       }

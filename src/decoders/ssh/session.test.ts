@@ -39,6 +39,14 @@ test.each([1, 4, Infinity])("both identifications and both NEWKEYS, in steps of 
   ]);
   expect([d.records[0].at.packet, d.records[0].side, d.records[0].until?.packet]).toEqual([1, 0, 3]);
 });
+test("an identification ends with its last character, not with the one before nor with the end of the line", () => {
+  const d = told([
+    [0, text("SSH-2.0-")],
+    [0, text("a")],
+    [0, text("\r\n")],
+  ]);
+  expect([d.records[0].at.packet, d.records[0].until?.packet]).toEqual([1, 2]);
+});
 test("a server may say lines before; a version 1 ends there; one NEWKEYS alone is no connection", () => {
   expect(JSON.stringify(told([[1, text("hello\r\nworld\n") + SERVER]]).body)).toContain("SSH-2.0-b c");
   expect(JSON.stringify(told([[1, `0a${SERVER}`]]).body)).toContain("SSH-2.0-b c");

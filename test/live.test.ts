@@ -81,7 +81,8 @@ const end = async (c: Capture): Promise<any> => {
 };
 /** Waits until something holds, however slow the machine is; at most half a minute. */
 async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !holds(); i++) await sleep(100);
+  for (let i = 0; i < 300; i++, await sleep(100)) if (holds()) return;
+  throw new Error(`it did not come to this: ${holds}`);
 }
 /** Records without what differs between two captures of the same packets. */
 const bare = (d: string): Map<string, string[]> =>
@@ -511,7 +512,7 @@ live(
       B,
       process.execPath,
       "-e",
-      'require("net").createServer((s) => s.pipe(s)).listen(7777, "10.77.0.2", () => console.log("ready"))',
+      'require("net").createServer({ noDelay: true }, (s) => s.pipe(s)).listen(7777, "10.77.0.2", () => console.log("ready"))',
     ]);
     await once(server.stdout, "data");
     const client = spawn("ip", [
@@ -520,7 +521,7 @@ live(
       A,
       process.execPath,
       "-e",
-      'const s = require("net").connect(7777, "10.77.0.2"); setInterval(() => s.write("hello\\n"), 20); s.resume(); process.stdin.on("data", () => s.end()); process.stdin.on("end", () => process.exit())',
+      'const s = require("net").connect({ port: 7777, host: "10.77.0.2", noDelay: true }); setInterval(() => s.write("hello\\n"), 20); s.resume(); process.stdin.on("data", () => s.end()); process.stdin.on("end", () => process.exit())',
     ]);
     try {
       const kept = (): string[] => {

@@ -84,11 +84,10 @@ const copy = join(dir, "threatflow");
 for (const name of readdirSync(root))
   if (![".git", ".cache"].includes(name)) cpSync(join(root, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
 const run = (command: string, seconds = 120): boolean =>
-  spawnSync("bash", ["-c", command], {
+  // `timeout` ends the whole group: a mutant that loops for ever would go on as an orphan.
+  spawnSync("timeout", ["-s", "KILL", String(seconds), "bash", "-c", command], {
     cwd: copy,
     stdio: "ignore",
-    timeout: seconds * 1000,
-    killSignal: "SIGKILL",
     env: { ...process.env, PATH: `${copy}/.node/bin:${process.env.PATH}` },
   }).status === 0;
 const JEST = "node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js";

@@ -2,6 +2,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -65,6 +66,7 @@ class Defrag {
     uint16_t none;
     bool operator==(const Id& o) const { return memcmp(this, &o, sizeof o) == 0; }
   };
+  static_assert(std::has_unique_object_representations_v<Id>);  // compared and hashed as bytes
   struct Hash {
     uint64_t key[2];
     size_t operator()(const Id& id) const;

@@ -7,6 +7,7 @@ import { ThreatflowError } from "../errors.js";
 import type { Observer } from "../records/envelope.js";
 import type { RunFile } from "./messages.js";
 import type { FromOnline, ToOnline } from "./online-worker.js";
+import { LIVE_FLAGS } from "./v8-flags.js";
 
 /** Who gets the records. */
 export interface Takes {
@@ -19,12 +20,6 @@ export interface Decoded {
   result: Extract<FromOnline, { type: "done" }>["result"];
   bytes: number;
 }
-
-/** It may run for weeks beside what it watches: garbage is collected before much of it lies about. Flags that Node 24 knows. */
-const STEADY: readonly string[] =
-  Number(process.versions.node.split(".")[0]) >= 24
-    ? ["--max-semi-space-size=4", "--heap-growing-percent=40"]
-    : ["--max-semi-space-size=4"];
 
 interface Segment {
   path: string;
@@ -67,7 +62,7 @@ export class LiveDecoder {
   private spawn(): void {
     const child = fork(fileURLToPath(new URL("./online-worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", ...STEADY],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...LIVE_FLAGS],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.child = child;

@@ -6,6 +6,7 @@ import { MAX_DEATHS } from "../config.js";
 import { type ErrorCode, ThreatflowError } from "../errors.js";
 import type { ShardResult } from "../pipeline.js";
 import type { FromWorker, Reached, RunFile, ShardTask, ToWorker } from "./messages.js";
+import { SHARD_FLAGS } from "./v8-flags.js";
 
 export interface ShardOutcome {
   result: ShardResult;
@@ -25,15 +26,6 @@ export interface Watching {
   /** The checkpoint to go on from did not fit: all is done again. */
   anew?: () => void;
 }
-
-/**
- * How V8 is set in a worker: a shard lasts seconds, so the optimizing compiler costs more than it gives; the heap grows in small steps, or what
- * was once used stays taken. Flags that Node 24 knows.
- */
-const TUNING: readonly string[] =
-  Number(process.versions.node.split(".")[0]) >= 24
-    ? ["--max-semi-space-size=16", "--heap-growing-percent=40", "--max-opt=2", "--always-sparkplug"]
-    : ["--max-semi-space-size=4"];
 
 interface Pending {
   id: number;
@@ -129,7 +121,7 @@ export class Pool {
   private spawn(): Worker {
     const child = fork(fileURLToPath(new URL("./worker.js", import.meta.url)), [], {
       serialization: "advanced",
-      execArgv: ["--disable-warning=ExperimentalWarning", ...TUNING],
+      execArgv: ["--disable-warning=ExperimentalWarning", ...SHARD_FLAGS],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const w: Worker = { child, busy: undefined };

@@ -22,3 +22,11 @@ export async function openDuck(spill: string): Promise<{ connection: DuckDBConne
     },
   };
 }
+
+/** For writing beside a recording: one thread, rows stay in order. */
+export async function openOrderedDuck(spill: string): ReturnType<typeof openDuck> {
+  const duck = await openDuck(spill);
+  await duck.connection.run("SET threads=1"); // the packets need the others
+  await duck.connection.run("SET preserve_insertion_order=true");
+  return duck;
+}

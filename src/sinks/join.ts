@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { quoteText } from "../records/columns.js";
-import { openDuck } from "../search/duck.js";
+import { openOrderedDuck } from "../search/duck.js";
 import { FORM } from "./parquet.js";
 
 export interface Joining {
@@ -16,10 +16,8 @@ export interface Joining {
 export type Join = (all: readonly Joining[], spill: string) => Promise<void>;
 
 export async function joinHere(all: readonly Joining[], spill: string): Promise<void> {
-  const duck = await openDuck(spill);
+  const duck = await openOrderedDuck(spill);
   try {
-    await duck.connection.run("SET threads=1"); // the packets need the others
-    await duck.connection.run("SET preserve_insertion_order=true");
     for (const { files, hidden, target } of all)
       try {
         await duck.connection.run(`COPY (SELECT * FROM read_parquet([${files.map(quoteText).join(",")}])) TO ${quoteText(hidden)} ${FORM}`);

@@ -134,3 +134,27 @@ test("a delivery that failed is given again: nothing is lost, nothing twice", as
   for (const [dataset, lines] of whole) expect(sorted(await all(dataset))).toEqual(sorted(lines));
   expect(existsSync(join(dir, "records", "flow", `${ID}.parquet`))).toBe(true);
 });
+
+test("a join that fails half-way is done again with the delivery: nothing is lost, nothing twice", async () => {
+  let joins = 0;
+  const sink = liveParquetSink(dir, async (all, spill) => {
+    await joinHere(++joins % 2 ? all.slice(0, 1) : all, spill);
+    if (joins % 2) throw new Error("the process that joins died");
+  });
+  await sink.begin(ID);
+  const whole = new Map<string, string[]>();
+  let failures = 0;
+  const patiently = async (work: () => Promise<void>): Promise<void> => {
+    await work().catch(async () => {
+      failures++;
+      await work();
+    });
+  };
+  for (const { more, open } of pieces(700)) {
+    await patiently(() => sink.grow(more, open));
+    for (const [dataset, runs] of more) whole.set(dataset, [...(whole.get(dataset) ?? []), ...linesIn(runs)]);
+  }
+  await patiently(() => sink.end());
+  expect(failures).toBeGreaterThan(1); // while it goes on, and at the end
+  for (const [dataset, lines] of whole) expect(sorted(await all(dataset))).toEqual(sorted(lines));
+});

@@ -5,7 +5,7 @@ import { addon } from "../engine/native.js";
 import { systemError } from "../errors.js";
 import { DATASETS } from "../records/fields.js";
 import { liveFolder, openName, partName, recordFile, removeLiveFiles, removeRecordFiles } from "../records/files.js";
-import { openDuck } from "../search/duck.js";
+import { openOrderedDuck } from "../search/duck.js";
 import { type Join, type Joining, joinApart } from "./join.js";
 import { idOf, linesOf } from "./lines.js";
 import type { StoredRun } from "./merge.js";
@@ -38,7 +38,7 @@ class LiveParquet implements LiveSink {
   private readonly dataDir: string;
   private readonly joinParts: Join;
   private id = "";
-  private duck: Awaited<ReturnType<typeof openDuck>> | undefined;
+  private duck: Awaited<ReturnType<typeof openOrderedDuck>> | undefined;
   private deliveries = 0;
   private readonly parts = new Map<string, Part[]>();
   /** Open flows by the id of their record, and the file that holds them. */
@@ -64,6 +64,16 @@ class LiveParquet implements LiveSink {
   async grow(more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void> {
     const n = this.deliveries + 1;
     try {
+      await this.writeAll(n, more, open);
+      await this.joinDue();
+      this.deliveries = n;
+    } catch (error) {
+      throw storeError(error, this.dataDir);
+    }
+    this.clear(performance.now() - GRACE_MS);
+  }
+  private async writeAll(n: number, more: ReadonlyMap<string, readonly StoredRun[]>, open: readonly StoredRun[]): Promise<void> {
+    try {
       await this.connect();
       await this.openFlows(n, more.get("flow") ?? [], open);
       for (const [dataset, runs] of more) {
@@ -73,14 +83,9 @@ class LiveParquet implements LiveSink {
         await this.write(dataset, partName(n, n), (path) => writeLines(path, runs), Math.max(...runs.map((r) => r.longest)));
         parts.push({ from: n, to: n, level: 0 });
       }
-      await this.joinDue();
-      this.deliveries = n;
-    } catch (error) {
-      throw storeError(error, this.dataDir);
     } finally {
       this.disconnect();
     }
-    this.clear(performance.now() - GRACE_MS);
   }
   /** `fill` writes the lines to a file. */
   private async write(dataset: string, name: string, fill: (lines: string) => Promise<void> | void, longest: number): Promise<void> {
@@ -105,9 +110,7 @@ class LiveParquet implements LiveSink {
   }
   /** For one delivery: a database that lives on keeps more memory with each. */
   private async connect(): Promise<void> {
-    this.duck = await openDuck(this.spill);
-    await this.connection.run("SET threads=1"); // the packets need the others
-    await this.connection.run("SET preserve_insertion_order=true");
+    this.duck = await openOrderedDuck(this.spill);
   }
   private disconnect(): void {
     this.duck?.close();

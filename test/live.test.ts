@@ -79,10 +79,10 @@ const end = async (c: Capture): Promise<any> => {
   if (r.status !== 0) throw new Error(`exit ${r.status}: ${r.stderr}`);
   return JSON.parse(r.stdout);
 };
-/** Waits until something holds, however slow the machine is; at most half a minute. */
-async function until(holds: () => boolean): Promise<void> {
+/** Waits until something holds, however slow the machine is; at most half a minute. `seen`: what there is to tell where it never does. */
+async function until(holds: () => boolean, seen: () => string = () => ""): Promise<void> {
   for (let i = 0; i < 300; i++, await sleep(100)) if (holds()) return;
-  throw new Error(`it did not come to this: ${holds}`);
+  throw new Error(`it did not come to this: ${holds}\n${seen()}`);
 }
 /** Records without what differs between two captures of the same packets. */
 const bare = (d: string): Map<string, string[]> =>
@@ -506,6 +506,8 @@ live(
   async () => {
     const c = await capture("ring", "--rotate", "40p", "--keep", "6f", "--follow");
     sh(`ip -n ${A} addr add 10.77.0.1/24 dev va; ip -n ${B} addr add 10.77.0.2/24 dev vb`);
+    // BBR can take a small answer every 20 ms for all the bandwidth there is, and then sends a dozen packets a second.
+    for (const n of [A, B]) sh(`ip netns exec ${n} sh -c 'echo reno > /proc/sys/net/ipv4/tcp_congestion_control'`);
     const server = spawn("ip", [
       "netns",
       "exec",
@@ -514,6 +516,8 @@ live(
       "-e",
       'require("net").createServer({ noDelay: true }, (s) => s.pipe(s)).listen(7777, "10.77.0.2", () => console.log("ready"))',
     ]);
+    let said = "";
+    server.stderr.on("data", (b) => (said += b));
     await once(server.stdout, "data");
     const client = spawn("ip", [
       "netns",
@@ -523,12 +527,18 @@ live(
       "-e",
       'const s = require("net").connect({ port: 7777, host: "10.77.0.2", noDelay: true }); setInterval(() => s.write("hello\\n"), 20); s.resume(); process.stdin.on("data", () => s.end()); process.stdin.on("end", () => process.exit())',
     ]);
+    client.stderr.on("data", (b) => (said += b));
     try {
       const kept = (): string[] => {
         const [id] = existsSync(join(dir, "ring", "captures")) ? readdirSync(join(dir, "ring", "captures")) : [];
         return id ? segmentsOf("ring", id) : [];
       };
-      await until(() => kept().length > 0 && kept()[0] > "000004");
+      const network = (): string =>
+        [A, B].map((n) => sh(`ip netns exec ${n} ss -tanoi; ip -n ${n} -s neigh; ip -n ${n} -s addr; ip -n ${n} route`).stdout).join("\n");
+      await until(
+        () => kept().length > 0 && kept()[0] > "000004",
+        () => `kept: ${kept()}\nends: ${said}\ncapture: ${c.out.status} ${c.out.stderr}\n${network()}`,
+      );
       client.stdin.write("end"); // both sides end: the flow shows as it stands
       await until(() => asked("ring", "destination.port: 7777", "--dataset", "flow", "--count")[0] === "1");
       const [flow] = asked("ring", "destination.port: 7777", "--dataset", "flow", "--format", "ndjson").map((l) => JSON.parse(l));

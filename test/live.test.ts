@@ -79,9 +79,9 @@ const end = async (c: Capture): Promise<any> => {
   if (r.status !== 0) throw new Error(`exit ${r.status}: ${r.stderr}`);
   return JSON.parse(r.stdout);
 };
-/** Waits until something holds, however slow the machine is; at most half a minute. `seen`: what there is to tell where it never does. */
-async function until(holds: () => boolean, seen: () => string = () => ""): Promise<void> {
-  for (let i = 0; i < 300; i++, await sleep(100)) if (holds()) return;
+/** Waits until something holds, however slow the machine is. `seen`: what there is to tell where it never does. */
+async function until(holds: () => boolean, seen: () => string = () => "", seconds = 30): Promise<void> {
+  for (let i = 0; i < seconds * 10; i++, await sleep(100)) if (holds()) return;
   throw new Error(`it did not come to this: ${holds}\n${seen()}`);
 }
 /** Records without what differs between two captures of the same packets. */
@@ -538,6 +538,7 @@ live(
       await until(
         () => kept().length > 0 && kept()[0] > "000004",
         () => `kept: ${kept()}\nends: ${said}\ncapture: ${c.out.status} ${c.out.stderr}\n${network()}`,
+        90,
       );
       client.stdin.write("end"); // both sides end: the flow shows as it stands
       await until(() => asked("ring", "destination.port: 7777", "--dataset", "flow", "--count")[0] === "1");
@@ -571,7 +572,7 @@ live(
     }
     expect((await c.done).status).toBe(0);
   },
-  180_000,
+  240_000,
 );
 
 live("the loopback interface, alone and among all: each packet once, though the kernel shows it twice", async () => {

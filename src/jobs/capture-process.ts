@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { RECORD_FLAGS } from "./v8-flags.js";
 
 export interface CaptureProcess {
   child: ChildProcess;
@@ -12,7 +13,8 @@ export interface CaptureProcess {
 /** `told` gets each line of standard error. */
 export function startCapture(args: readonly string[], dataDir: string, told?: (line: string) => void): CaptureProcess {
   const main = fileURLToPath(new URL("../cli/main.js", import.meta.url));
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, "capture", ...args, "--data", dataDir, "--json"], {
+  const flags = ["--disable-warning=ExperimentalWarning", ...RECORD_FLAGS];
+  const child = spawn(process.execPath, [...flags, main, "capture", ...args, "--data", dataDir, "--json"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let out = "";

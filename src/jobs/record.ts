@@ -6,7 +6,7 @@ import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
 import { LiveInterface, type LiveOptions, type LiveSource } from "../ingest/live/driver.js";
-import { pcapHead, pcapngHead, recordAt, statisticsBlock } from "../ingest/live/file-head.js";
+import { pcapHead, pcapngHead, recordAt, recordEnd, statisticsBlock } from "../ingest/live/file-head.js";
 import type { Manifest } from "../ingest/live/manifest.js";
 import { PORTABLE_LIMITS, PortableInterface } from "../ingest/live/portable.js";
 import { type Retention, type Rotation, rollingId, type SegmentListener, SegmentWriter } from "../ingest/live/segments.js";
@@ -168,22 +168,22 @@ class Recorder implements SegmentListener {
   private take(window: Uint8Array, over: AbortController): void {
     if (!this.writer) this.begin(window);
     const writer = this.writer as SegmentWriter;
+    const all = (): number => count(window, this.r.live.form);
     if (this.full) {
-      writer.diskDropped += count(window, this.r.live.form);
+      writer.diskDropped += all();
       return;
     }
-    const all = count(window, this.r.live.form);
     const most = Math.max(0, this.r.packets - this.taken);
     const before = writer.packets + writer.diskDropped;
     try {
       const took = writer.write(window, most);
       this.taken += took;
-      if (took < all) this.beyond += all - took;
+      if (most < Infinity) this.beyond += all() - took;
       if (this.taken >= this.r.packets) over.abort();
     } catch (error) {
       if (!(error instanceof ThreatflowError && error.code === "DISK_FULL")) throw error;
       // What of the window is neither written nor counted is lost too.
-      writer.diskDropped += all - (writer.packets + writer.diskDropped - before);
+      writer.diskDropped += all() - (writer.packets + writer.diskDropped - before);
       if (writer.expire({ ...this.r.retention, files: 2 }, 0n, (path) => this.busy(path)) === 0 || !hasRetention(this.r.retention)) {
         this.full = error;
         over.abort();
@@ -337,7 +337,7 @@ const hasRetention = (k: Retention): boolean =>
 function count(window: Uint8Array, form: "pcap" | "pcapng"): number {
   const view = new DataView(window.buffer, window.byteOffset, window.byteLength);
   let n = 0;
-  for (let at = 0; at < window.length; n++) at = recordAt(view, at, form).to;
+  for (let at = 0; at < window.length; n++) at = recordEnd(view, at, form);
   return n;
 }
 

@@ -8,3 +8,5 @@ export const SHARD_FLAGS: readonly string[] = KNOWN
   : ["--max-semi-space-size=4"];
 /** A live capture may last weeks, beside what it watches: garbage is collected before much of it lies about. */
 export const LIVE_FLAGS: readonly string[] = ["--max-semi-space-size=4", ...SMALL_STEPS];
+/** The process that records makes little garbage (bin/threatflow sets the same). */
+export const RECORD_FLAGS: readonly string[] = ["--max-semi-space-size=2"];

@@ -1,6 +1,7 @@
 /** What segment files begin with, and a walk over the records that the native side wrote. Numbers stand in this machine's byte order. */
 import { endianness } from "node:os";
 
+type Form = "pcap" | "pcapng";
 const LITTLE = endianness() === "LE";
 /** Nanosecond pcap; block types and options of pcapng (draft-ietf-opsawg-pcapng). */
 const PCAP_NS = 0xa1b23c4d;
@@ -85,7 +86,7 @@ export function statisticsBlock(id: number, time: bigint, received: number, drop
 }
 
 /** A packet as the native side writes it: a pcap record, or an enhanced packet block. `length`: bytes it had on the wire. */
-export function recordOf(time: bigint, packet: Buffer, length: number, interfaceId: number, form: "pcap" | "pcapng"): Buffer {
+export function recordOf(time: bigint, packet: Buffer, length: number, interfaceId: number, form: Form): Buffer {
   const w = new Writer();
   if (form === "pcap")
     return w
@@ -119,8 +120,25 @@ export interface PlacedRecord {
   caplen: number;
   interfaceId: number;
 }
+/** Where the record at `at` ends. */
+export const recordEnd = (view: DataView, at: number, form: Form): number =>
+  form === "pcap" ? at + 16 + view.getUint32(at + 8, LITTLE) : at + view.getUint32(at + 4, LITTLE);
+/** A time as records carry it: seconds and ns (pcap), or the halves of ns since 1970 (pcapng). */
+export interface Stamp {
+  high: number;
+  low: number;
+}
+export const stampOf = (time: bigint, form: Form): Stamp =>
+  form === "pcap"
+    ? { high: Number(time / 1000000000n), low: Number(time % 1000000000n) }
+    : { high: Number(time >> 32n), low: Number(time & 0xffffffffn) };
+/** The record at `at` has that time or a later one. */
+export function notBefore(view: DataView, at: number, form: Form, s: Stamp): boolean {
+  const high = view.getUint32(form === "pcap" ? at : at + 12, LITTLE);
+  return high === s.high ? view.getUint32(form === "pcap" ? at + 4 : at + 16, LITTLE) >= s.low : high > s.high;
+}
 /** The record at `at` of bytes that the native side wrote. */
-export function recordAt(view: DataView, at: number, form: "pcap" | "pcapng"): PlacedRecord {
+export function recordAt(view: DataView, at: number, form: Form): PlacedRecord {
   const u32 = (o: number): number => view.getUint32(at + o, LITTLE);
   if (form === "pcap") {
     const caplen = u32(8);

@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, r
 import { join } from "node:path";
 import { systemError } from "../../errors.js";
 import { writeAll } from "../../write-all.js";
-import { type PlacedRecord, recordAt } from "./file-head.js";
+import { notBefore, type PlacedRecord, recordAt, recordEnd, type Stamp, stampOf } from "./file-head.js";
 import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
 import { packedName, packSegment } from "./pack.js";
 
@@ -62,6 +62,8 @@ export class SegmentWriter {
   private current: SegmentInfo | undefined;
   private begun = 0n;
   private lastTime = 0n;
+  /** From this time on the next segment begins. */
+  private until: Stamp | undefined;
 
   /** `tail`: what closes a segment behind its records (interface statistics). */
   constructor(dir: string, manifest: Manifest, head: Buffer, rotation: Rotation, tail: () => Buffer, listener: SegmentListener) {
@@ -84,26 +86,30 @@ export class SegmentWriter {
 
   /** Takes whole records; returns how many packets it took (fewer where `most` is reached). Throws DISK_FULL: then the rest is counted lost. */
   write(window: Uint8Array, most = Infinity): number {
+    const { form } = this.manifest;
     const view = new DataView(window.buffer, window.byteOffset, window.byteLength);
     let from = 0;
     let pending = 0;
     let taken = 0;
     let at = 0;
+    let last = 0;
     const flush = (): void => {
-      if (at > from) this.append(window.subarray(from, at), pending);
+      if (at === from) return;
+      this.lastTime = recordAt(view, last, form).time;
+      this.append(window.subarray(from, at), pending);
       from = at;
       pending = 0;
     };
     while (at < window.length && taken < most) {
-      const r = recordAt(view, at, this.manifest.form);
-      if (!this.current) this.open(r.time);
-      else if (this.due(r, at - from, pending)) {
+      const end = recordEnd(view, at, form);
+      if (!this.current) this.open(recordAt(view, at, form).time);
+      else if (this.due(view, at, end, at - from, pending)) {
         flush();
         this.close();
-        this.open(r.time);
+        this.open(recordAt(view, at, form).time);
       }
-      this.lastTime = r.time;
-      at = r.to;
+      last = at;
+      at = end;
       pending++;
       taken++;
     }
@@ -111,12 +117,12 @@ export class SegmentWriter {
     return taken;
   }
 
-  private due(r: PlacedRecord, waitingBytes: number, waitingPackets: number): boolean {
+  private due(view: DataView, at: number, end: number, waitingBytes: number, waitingPackets: number): boolean {
     const s = this.current as SegmentInfo;
-    const { ns, bytes, packets } = this.rotation;
+    const { bytes, packets } = this.rotation;
     if (s.packets + waitingPackets === 0) return false;
-    if (ns !== undefined && r.time - this.begun >= ns) return true;
-    if (bytes !== undefined && s.records + waitingBytes + (r.to - r.from) > bytes) return true;
+    if (this.until && notBefore(view, at, this.manifest.form, this.until)) return true;
+    if (bytes !== undefined && s.records + waitingBytes + (end - at) > bytes) return true;
     return packets !== undefined && s.packets + waitingPackets >= packets;
   }
 
@@ -139,6 +145,7 @@ export class SegmentWriter {
     }
     this.current = s;
     this.begun = time;
+    if (this.rotation.ns !== undefined) this.until = stampOf(time + this.rotation.ns, this.manifest.form);
     this.manifest.segments.push(s);
     this.save();
   }

@@ -291,6 +291,35 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect([last.status, ((await last.json()) as any).error.code]).toEqual([415, "NOT_A_CAPTURE"]);
   }, 120000);
 
+  test("an import is stopped, and done again with the options it had; a capture is analysed again with others", async () => {
+    const post = async (path: string): Promise<any> => {
+      const r = await fetch(`${url}${path}`, { method: "POST" });
+      return { code: r.status, ...((await r.json()) as object) };
+    };
+    const get = async (path: string): Promise<any> => (await fetch(`${url}${path}`)).json();
+    const one = readFileSync(MIXED);
+    const { id } = await put(url, "stopped.pcap", Buffer.concat([one, ...Array.from({ length: 500 }, () => one.subarray(24))]));
+    expect((await get("/api/jobs")).jobs).toMatchObject([{ id, name: "stopped.pcap" }]);
+    expect(await post(`/api/jobs/${id}/cancel`)).toMatchObject({ code: 200, status: "cancelled" });
+    expect(await get(`/api/captures/${id}`)).toMatchObject({ status: "cancelled" });
+    expect(await post(`/api/jobs/${id}/cancel`)).toMatchObject({ code: 404, error: { code: "NO_SUCH_JOB" } });
+    expect((await get(`/api/records?capture=${id}&size=0`)).total).toBe(0);
+    const page = await open();
+    await page.getByRole("button", { name: "import stopped.pcap again" }).click();
+    const card = page.locator("article", { hasText: "stopped.pcap" });
+    await card.and(page.locator('[data-status="done"]')).waitFor({ timeout: 60000 });
+    expect(await card.textContent()).toContain("144,288 packets = 144,288 decoded");
+    await page.close();
+    expect((await get("/api/jobs")).jobs).toEqual([]);
+    expect(await post(`/api/jobs/${id}/retry`)).toMatchObject({ code: 404, error: { code: "NO_SUCH_JOB" } });
+    expect((await post(`/api/captures/${id}/again?filter=arp`)).code).toBe(202);
+    const less = await done(url, id);
+    expect(less).toMatchObject({ status: "done", accounting: { read: 144288, filtered: 144288 - 501 * 3 } });
+    expect((await get(`/api/records?capture=${id}&dataset=http&size=0`)).total).toBe(0);
+    expect((await get(`/api/records?capture=${id}&dataset=arp&size=0`)).total).toBe(501 * 3);
+    await fetch(`${url}/api/captures/${id}`, { method: "DELETE" });
+  }, 120000);
+
   test("what is wrong is refused in words; names reach no path; other sites are kept out", async () => {
     expect(await put(url, "notes.txt", Buffer.from("hello, hello"))).toMatchObject({ code: 415, error: { code: "NOT_A_CAPTURE" } });
     expect(await put(url, "empty.pcap", Buffer.alloc(0))).toMatchObject({ code: 415 });

@@ -34,6 +34,8 @@ export interface Backend {
   remove(id: string): Promise<void>;
   /** Does a capture again, with these options. */
   again(entry: CaptureEntry, key: string): Promise<CaptureEntry>;
+  /** Stops an import that waits or is under way; its records go. Throws NO_SUCH_JOB. */
+  cancel(entry: CaptureEntry): Promise<CaptureEntry>;
   progress(entry: CaptureEntry): Promise<Progress | undefined>;
   /** Calls back with the id of a capture that changed, until the returned function is called. */
   watch(changed: (id: string) => void): () => void;

@@ -101,6 +101,24 @@ export async function captureRoutes(app: FastifyInstance): Promise<void> {
       return reply.code(202).send(await show(b, await b.again(entry, importKey(options(q.query)))));
     },
   );
+  app.get("/api/jobs", says("imports that wait, are at work, failed or were cancelled", { quiet: true }), async ({ view: b }) => ({
+    jobs: await Promise.all((await b.list()).filter((e) => e.status !== "done" && !e.live).map((e) => show(b, e))),
+  }));
+  app.post<{ Params: { id: string } }>("/api/jobs/:id/cancel", says("stop an import; what it wrote is removed"), async (q) =>
+    show(q.view, await q.view.cancel(await q.view.resolve(q.params.id))),
+  );
+  app.post<{ Params: { id: string } }>(
+    "/api/jobs/:id/retry",
+    says("do a failed or cancelled import again, with the options it had"),
+    async (q, reply) => {
+      const b = q.view;
+      const entry = await b.resolve(q.params.id);
+      if (entry.status !== "failed" && entry.status !== "cancelled")
+        throw new ThreatflowError("NO_SUCH_JOB", `${entry.name} neither failed nor was cancelled: it is ${entry.status}`);
+      await b.evidence(entry);
+      return reply.code(202).send(await show(b, await b.again(entry, entry.key)));
+    },
+  );
   app.get("/api/events", says("server-sent events: `capture` with the capture that changed", { quiet: true }), (request, reply) => {
     const b = request.view;
     reply.hijack();

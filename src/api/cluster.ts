@@ -7,7 +7,7 @@ import { checkedInput } from "../ingest/checked-input.js";
 import { openCluster } from "../jobs/cluster.js";
 import { UNFINISHED } from "../jobs/embedded.js";
 import { redisTimer, startSpreadScheduler } from "../jobs/scheduler-spread.js";
-import { deleteCapture, enqueue, progressOf, submit } from "../jobs/submit.js";
+import { cancel, deleteCapture, enqueue, progressOf, submit } from "../jobs/submit.js";
 import { elasticSearch } from "../search/elasticsearch.js";
 import type { Settings } from "../settings.js";
 import type { Backend } from "./backend.js";
@@ -62,6 +62,7 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
       if (next) await enqueue(c, next, SHARDS, WINDOW);
       return next ?? entry;
     },
+    cancel: (entry) => cancel(c, entry.id),
     progress: async (entry) => (UNFINISHED.includes(entry.status) ? progressOf(c, entry) : undefined),
     watch(changed) {
       let seen: Map<string, string> | undefined;

@@ -9,7 +9,7 @@ import { sqliteCatalog } from "../catalog/sqlite.js";
 import { ThreatflowError } from "../errors.js";
 import { receive } from "../ingest/capture-store.js";
 import { checkedInput } from "../ingest/checked-input.js";
-import { EmbeddedImports, UNFINISHED } from "../jobs/embedded.js";
+import { CANCELLED, EmbeddedImports, UNFINISHED } from "../jobs/embedded.js";
 import { difference } from "../jobs/import-key.js";
 import { localTimer, startScheduler } from "../jobs/scheduler.js";
 import { removeRecordFiles } from "../records/files.js";
@@ -93,6 +93,17 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
       }));
       imports.wake();
       return next ?? entry;
+    },
+    async cancel(entry) {
+      let stopped = false;
+      const next = await catalog.update(entry.id, (e) => {
+        stopped = UNFINISHED.includes(e.status) && !e.live;
+        return stopped ? { ...e, status: "cancelled", error: CANCELLED } : undefined;
+      });
+      if (!stopped || !next) throw new ThreatflowError("NO_SUCH_JOB", `${entry.name} is not being imported: it is ${entry.status}`);
+      imports.cancel(entry.id);
+      changed(entry.id);
+      return next;
     },
     progress: async (entry) => imports.progressOf(entry.id),
     watch(w) {

@@ -32,6 +32,8 @@ export interface View {
   remove(id: string): Promise<void>;
   /** Throws NOT_PERMITTED where a case has it that is not seen. */
   again(entry: CaptureEntry, key: string): Promise<CaptureEntry>;
+  /** Throws NO_SUCH_JOB, and NOT_PERMITTED where a case has it that is not seen. */
+  cancel(entry: CaptureEntry): Promise<CaptureEntry>;
   /** Changes what the cases that are seen say of it. */
   describe(id: string, change: (m: Membership) => Membership): Promise<CaptureEntry>;
   progress(entry: CaptureEntry): Promise<Progress | undefined>;
@@ -68,6 +70,12 @@ export function scoped(b: Backend, p: Principal, only: string | undefined): View
     if (all) return q;
     const mine = (await list()).map((e) => e.id);
     return { ...q, captures: q.captures ? mine.filter((id) => q.captures?.includes(id)) : mine };
+  };
+  /** The whole entry, of a capture that nobody else has. */
+  const alone = async (entry: CaptureEntry): Promise<CaptureEntry> => {
+    const whole = (await b.catalog.find(entry.id)) ?? entry;
+    if (outside(whole)) throw new ThreatflowError("NOT_PERMITTED", "another case has this capture too", "ask an admin of all cases");
+    return whole;
   };
   /** The case that an upload goes to. */
   const home = (): string => {
@@ -116,11 +124,12 @@ export function scoped(b: Backend, p: Principal, only: string | undefined): View
       if (last) await b.remove(entry.id);
     },
     async again(entry, key) {
-      const whole = await b.catalog.find(entry.id);
-      if (whole && outside(whole))
-        throw new ThreatflowError("NOT_PERMITTED", "only an admin of all cases may do this capture again", "ask one");
+      const whole = await alone(entry);
       mustNotBeRecording(entry);
-      return seen(await b.again(whole ?? entry, key)) ?? entry;
+      return seen(await b.again(whole, key)) ?? entry;
+    },
+    async cancel(entry) {
+      return seen(await b.cancel(await alone(entry))) ?? entry;
     },
     async describe(id, change) {
       const { id: whole } = await resolve(id);

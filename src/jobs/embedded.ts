@@ -21,6 +21,9 @@ const STAGE: Readonly<Record<Progress["stage"], CaptureStatus>> = {
   write: "indexing",
 };
 
+/** What a capture says whose import was stopped. */
+export const CANCELLED = { code: "CANCELLED", message: "the import was cancelled", remedy: "analyse it again" } as const;
+
 export class EmbeddedImports {
   private readonly dataDir: string;
   private readonly catalog: Catalog;
@@ -55,7 +58,7 @@ export class EmbeddedImports {
   }
   /** Stops the import of a capture, if it is under way. */
   cancel(id: string): void {
-    this.aborts.get(id)?.abort(new ThreatflowError("CANCELLED", "cancelled"));
+    this.aborts.get(id)?.abort(new ThreatflowError(CANCELLED.code, CANCELLED.message, CANCELLED.remedy));
   }
   close(): void {
     this.ended = true;
@@ -77,9 +80,14 @@ export class EmbeddedImports {
     const workDir = join(this.dataDir, ".tmp");
     let status: CaptureStatus | undefined;
     const step = async (next: Partial<CaptureEntry>): Promise<boolean> => {
-      const there = await this.catalog.update(e.id, (x) => (x.generation === e.generation ? { ...x, ...next } : undefined));
+      // One that was cancelled stays so.
+      let mine = false;
+      await this.catalog.update(e.id, (x) => {
+        mine = x.generation === e.generation && UNFINISHED.includes(x.status);
+        return mine ? { ...x, ...next } : undefined;
+      });
       this.changed(e.id);
-      return there !== undefined;
+      return mine;
     };
     try {
       mkdirSync(workDir, { recursive: true });
@@ -113,7 +121,7 @@ export class EmbeddedImports {
           digest: { ...digest, talkers: digest.talkers.slice(0, 50) },
           error: undefined,
         });
-        // Deleted while its records were written: they go too.
+        // Deleted or cancelled while its records were written: they go too.
         if (!wanted) removeRecordFiles(this.dataDir, e.id);
       } finally {
         source.dispose();

@@ -154,11 +154,11 @@ export async function cancel(c: Cluster, id: string): Promise<CaptureEntry> {
       `${entry.name} is not being imported: it is ${entry.status}`,
       "`threatflow jobs list` shows what is",
     );
-  await c.catalog.update(entry.id, (e) => (RUNNING.includes(e.status) ? { ...e, status: "cancelled" } : undefined));
+  const cancelled = await c.catalog.update(entry.id, (e) => (RUNNING.includes(e.status) ? { ...e, status: "cancelled" } : undefined));
   await removeJobs(c, entry);
   await settled(c, entry);
   await deleteRecords(c.elastic, entry.id);
-  return entry;
+  return cancelled ?? entry;
 }
 
 /** Takes an import's jobs out of the queues; those at work stop by themselves. */

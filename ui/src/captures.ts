@@ -44,6 +44,18 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
     take(e.dataTransfer?.files ?? null);
   });
   const cards = new Map<string, HTMLElement>();
+  /** When a capture was first seen in the stage it is in, and how far it was. */
+  const stages = new Map<string, { status: string; at: number; progress: number }>();
+  /** Seconds that the stage still takes, if it goes on as it did. */
+  const left = (c: Capture): number | undefined => {
+    const s = stages.get(c.id);
+    if (s?.status !== c.status) {
+      stages.set(c.id, { status: c.status, at: Date.now(), progress: c.progress });
+      return undefined;
+    }
+    const done = c.progress - s.progress;
+    return done > 0 ? ((Date.now() - s.at) / 1000 / done) * (1 - c.progress) : undefined;
+  };
   const show = (c: Capture): void => {
     const old = cards.get(c.id);
     if (c.status === "deleted") {
@@ -51,7 +63,7 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
       cards.delete(c.id);
       return;
     }
-    const fresh = card(c, me, () => show({ ...c, status: "deleted" }), show);
+    const fresh = card(c, left(c), me, () => show({ ...c, status: "deleted" }), show);
     cards.set(c.id, fresh);
     if (old) old.replaceWith(fresh);
     else list.prepend(fresh);
@@ -85,7 +97,7 @@ export function accountingText(a: any): string {
   return `${number(a.read)} packets = ${number(a.decoded)} decoded + ${number(a.filtered)} filtered + ${number(n)} undecodable${lost.length ? ` (${lost.map(([k, v]) => `${k} ${number(v)}`).join(", ")})` : ""} + ${number(a.duplicate)} duplicate`;
 }
 
-function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) => void): HTMLElement {
+function card(c: Capture, left: number | undefined, me: Session, gone: () => void, changed: (c: Capture) => void): HTMLElement {
   const cases = Object.entries(c.cases ?? {});
   const said = cases[0]?.[1];
   const held = cases.find(([, m]) => m.hold)?.[1].hold;
@@ -102,6 +114,13 @@ function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) =
     const text = prompt("Note", said?.note ?? "");
     void change({ tags: tags.split(",").map((t) => t.trim()).filter(Boolean), ...(text !== null && { note: text }) });
   };
+  const job = async (what: "cancel" | "retry"): Promise<void> => {
+    try {
+      changed(await send("POST", `/api/jobs/${c.id}/${what}`));
+    } catch (error) {
+      note((error as Error).message);
+    }
+  };
   const hold = (): void => {
     const why = held ? null : prompt("Why must it not be deleted?", "evidence");
     if (held || why) void change({ hold: why });
@@ -116,11 +135,13 @@ function card(c: Capture, me: Session, gone: () => void, changed: (c: Capture) =
       "div",
       { class: "row" },
       h("h2", { class: "grow" }, ["done", "failed"].includes(c.status) || c.live ? h("a", { href: `#/capture/${c.id}` }, c.name) : c.name),
-      h("span", { class: c.status === "failed" ? "bad" : "soft" }, c.live ? "recording" : (WORDS[c.status] ?? c.status)),
+      h("span", { class: c.status === "failed" ? "bad" : "soft" }, c.live ? "recording" : `${WORDS[c.status] ?? c.status}${left === undefined ? "" : `, about ${Math.ceil(left)} s left`}`),
       h("span", { class: "soft" }, `${c.live ? "since" : `${size(c.bytes)},`} ${time(c.added).slice(0, 16)}`),
       ...(me.role === "viewer"
         ? []
         : [
+            moving && !c.live && h("button", { "aria-label": `cancel the import of ${c.name}`, onclick: () => void job("cancel") }, "Cancel"),
+            ["failed", "cancelled"].includes(c.status) && h("button", { "aria-label": `import ${c.name} again`, onclick: () => void job("retry") }, "Try again"),
             h("button", { "aria-label": `tags and note of ${c.name}`, onclick: describe }, "Tags"),
             h("button", { "aria-label": `${held ? "release" : "hold"} ${c.name}`, onclick: hold }, held ? "Release" : "Hold"),
             !held && h("button", { class: "delete", "aria-label": `delete ${c.name}`, onclick: () => void remove(c, gone) }, "Delete"),

@@ -133,6 +133,9 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     await page.locator("summary", { hasText: /^4 · .*Ethernet \/ IPv4 \/ TCP \/ payload/ }).click();
     await page.locator("button.field", { hasText: "destination port: 80" }).click();
     expect(await page.locator(".lit").allTextContents()).toEqual(["00", "50"]);
+    expect(await page.locator(".lit-text").allTextContents()).toEqual([".", "P"]);
+    await page.locator(".dump span").nth(66).click(); // byte 34, behind two rows of bytes and text: it shows its field
+    expect(await page.locator("button.field:focus").textContent()).toMatch(/^source port: \d+$/);
     await accessible(page);
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#pcap")]);
     const saved = join(dir, "flow.pcap");

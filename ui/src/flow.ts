@@ -4,11 +4,13 @@ import { h, number, size, time, visible } from "./dom.js";
 import { valueAt } from "./records.js";
 
 const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+/** A byte as dumps show it. */
+const shown = (x: number): string => (x >= 32 && x < 127 ? String.fromCharCode(x) : ".");
 function hexDump(b: Uint8Array): string {
   const lines: string[] = [];
   for (let at = 0; at < b.length; at += 16) {
     const row = [...b.subarray(at, at + 16)];
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${row.map((x) => x.toString(16).padStart(2, "0")).join(" ").padEnd(48)} ${row.map((x) => (x >= 32 && x < 127 ? String.fromCharCode(x) : ".")).join("")}`);
+    lines.push(`${at.toString(16).padStart(6, "0")}  ${row.map((x) => x.toString(16).padStart(2, "0")).join(" ").padEnd(48)} ${row.map(shown).join("")}`);
   }
   return lines.join("\n");
 }
@@ -93,20 +95,30 @@ export async function flow(page: HTMLElement, id: string): Promise<void> {
 /** The tree of layers beside the bytes; what is chosen in one lights up in the other. */
 function packet(p: any): HTMLElement {
   const bytes: string[] = p.bytes.match(/../g) ?? [];
-  const cells = bytes.map((x) => h("span", {}, x));
+  const cells = bytes.map((x, i) => h("span", { onclick: () => fieldAt(i)?.focus() }, x));
+  const chars = bytes.map((x, i) => h("span", { onclick: () => fieldAt(i)?.focus() }, shown(Number.parseInt(x, 16))));
   const rows: (Node | string)[] = [];
   for (let at = 0; at < cells.length; at += 16) {
     rows.push(`${at.toString(16).padStart(4, "0")}  `);
     for (const [i, c] of cells.slice(at, at + 16).entries()) rows.push(...(i ? [" ", c] : [c]));
-    rows.push("\n");
+    rows.push("   ".repeat(Math.max(0, at + 16 - cells.length)), "  ", ...chars.slice(at, at + 16), "\n");
   }
   const dump = h("pre", { class: "dump" }, ...rows);
   const light = (at: number, n: number): void => {
-    for (const [i, c] of cells.entries()) c.className = i >= at && i < at + n ? "lit" : "";
+    for (const [i, c] of cells.entries()) {
+      c.className = i >= at && i < at + n ? "lit" : "";
+      chars[i].className = c.className && "lit-text";
+    }
   };
+  const fields: { at: number; n: number; button: HTMLElement }[] = [];
+  /** The smallest field that a byte belongs to. */
+  const fieldAt = (i: number): HTMLElement | undefined =>
+    fields.filter((f) => i >= f.at && i < f.at + f.n).sort((a, b) => a.n - b.n)[0]?.button;
   const entry = (words: string, at: number, n: number): HTMLElement => {
     const choose = (): void => light(at, n);
-    return h("button", { class: "field", onclick: choose, onfocus: choose, onmouseenter: choose }, words);
+    const button = h("button", { class: "field", onclick: choose, onfocus: choose, onmouseenter: choose }, words);
+    fields.push({ at, n, button });
+    return button;
   };
   const tree = h(
     "ul",

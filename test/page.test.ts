@@ -149,6 +149,7 @@ describe.each(["one machine", "cluster"])("%s", (where) => {
     expect(await page.locator("#node").textContent()).toMatch(/4 hosts, 3 links/);
     await page.fill('input[aria-label="find an address"]', "198.51.100.2");
     expect(await page.locator("#node").textContent()).toMatch(/198\.51\.100\.2: .*its records/);
+    await page.locator("#services section", { hasText: "Its ports" }).getByRole("link", { name: "443" }).waitFor();
     await accessible(page);
     await page.click("#level");
     await page.locator("#node", { hasText: "adapters" }).waitFor();

@@ -41,7 +41,7 @@ export async function live(names: readonly string[], alive: AbortSignal): Promis
   const input = (label: string, more: Record<string, string> = {}): HTMLInputElement => h("input", { "aria-label": `${label} (live)`, placeholder: label, ...more });
   const iface = h("select", { "aria-label": "interface (live)" }, ...names.map((n) => h("option", {}, n)));
   const filter = input("filter, e.g. not port 22");
-  const rotate = input("new segment, e.g. 60s or 256MB");
+  const rotate = input("new segment: 60s or 256MB");
   const keep = input("keep, e.g. 24h or 10GB");
   const duration = input("seconds, or until Stop", { type: "number", min: "1" });
   const f = h("form", { class: "card row" }, iface, filter, explainLink(filter), rotate, keep, duration, h("button", { class: "main" }, "Start"));

@@ -1,7 +1,7 @@
 /** Hosts and links as a map on a canvas: circles by bytes, grouped by subnet where there are many; drag, zoom, search, click. */
 import { get } from "./api.js";
 import { h, number, size } from "./dom.js";
-import { recordsLink } from "./top.js";
+import { both, is, recordsLink, topList } from "./top.js";
 
 interface Node_ {
   id: string;
@@ -76,10 +76,11 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
   const canvas = h("canvas", { height: HEIGHT, id: "map", tabindex: 0, role: "img", "aria-label": `map of ${all.length} ${grouped ? "subnets" : noun} and ${edges.length} links` });
   const find = h("input", { type: "search", placeholder: "find an address", "aria-label": "find an address" });
   const info = h("p", { class: "soft", id: "node" }, `${number(t.hosts.length)} ${noun}, ${number(t.links.length)} links`);
+  const services = h("div", { class: "grid", id: "services" });
   const behind = new Map<string, any>(t.hosts.map((x: any) => [x.mac, x]));
   const levels = h("a", { id: "level", href: `#/topology?${new URLSearchParams({ ...ask, group: "", level: macs ? "ip" : "mac" })}` }, macs ? "Addresses" : "Adapters (MAC)");
   const switcher = h("a", { href: `#/topology?${new URLSearchParams({ ...ask, group: grouped ? "no" : "yes" })}` }, grouped ? "Show hosts" : "Group by subnet");
-  page.replaceChildren(h("h1", {}, "Topology"), h("section", { class: "card" }, h("div", { class: "row" }, h("div", { class: "grow" }, find), !macs && switcher, levels), info, canvas), table(t, ask));
+  page.replaceChildren(h("h1", {}, "Topology"), h("section", { class: "card" }, h("div", { class: "row" }, h("div", { class: "grow" }, find), !macs && switcher, levels), info, canvas), services, table(t, ask));
   let scale = 1;
   let ox = 0;
   let oy = 0;
@@ -236,6 +237,21 @@ export async function topology(page: HTMLElement, p: URLSearchParams, alive: Abo
         : [`${number(t.hosts.length)} ${noun}, ${number(t.links.length)} links`]),
     );
     draw();
+    void serves(n).catch(() => undefined); // the map stands without it
+  };
+  /** Where flows go to the chosen host, and where its own go; of an adapter the VLANs that it is in. */
+  const serves = async (n: Node_ | undefined): Promise<void> => {
+    services.replaceChildren();
+    if (!n || grouped) return;
+    const ends = (side: string): string => is(`${side}.${macs ? "mac" : "ip"}`, n.id);
+    const flows = (q: string) => ({ ...ask, dataset: "flow", group: undefined, level: undefined, q: both(ask.q, q) });
+    const lists = await Promise.all([
+      topList("Its ports", "destination.port", flows(ends("destination"))),
+      topList("Its protocols", "network.protocol", flows(ends("destination"))),
+      topList("Ports it goes to", "destination.port", flows(ends("source"))),
+      macs && topList("VLANs", "network.vlan.id", flows(`(${ends("source")} or ${ends("destination")})`)),
+    ]);
+    if (chosen === n) services.replaceChildren(...lists.flatMap((l) => l || []));
   };
   canvas.addEventListener("pointerdown", (e) => {
     held = hit(e);

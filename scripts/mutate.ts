@@ -104,7 +104,7 @@ const SEEN_BY = {
     GOLDEN,
     CORPUS,
     "[ $(id -u) -ne 0 ] || build/native/overlap_kernel",
-    `${JEST} test/laws`,
+    `${JEST} test/laws test/carriers`,
     SANITIZED,
   ],
 };

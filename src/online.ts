@@ -25,6 +25,8 @@ export class Online {
   private readonly status = new Float64Array(4);
   /** Bytes not yet walked, and where they begin in the capture. */
   private pending: Uint8Array = new Uint8Array(0);
+  /** Where they are put together with the next ones, again and again. */
+  private together: Uint8Array = new Uint8Array(0);
   private base = 0;
   private linktypes = 0;
   private readonly filter: { program(linktype: number): Uint32Array } | undefined;
@@ -58,7 +60,9 @@ export class Online {
   push(bytes: Uint8Array, last: boolean): void {
     let window = bytes;
     if (this.pending.length) {
-      window = new Uint8Array(this.pending.length + bytes.length);
+      const size = this.pending.length + bytes.length;
+      if (this.together.length < size) this.together = new Uint8Array(Math.ceil(size * 1.25));
+      window = this.together.subarray(0, size);
       window.set(this.pending);
       window.set(bytes, this.pending.length);
     }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { RECORD_FLAGS } from "./v8-flags.js";
+import { RECORD_ENV, RECORD_FLAGS } from "./v8-flags.js";
 
 export interface CaptureProcess {
   child: ChildProcess;
@@ -16,6 +16,7 @@ export function startCapture(args: readonly string[], dataDir: string, told?: (l
   const flags = ["--disable-warning=ExperimentalWarning", ...RECORD_FLAGS];
   const child = spawn(process.execPath, [...flags, main, "capture", ...args, "--data", dataDir, "--json"], {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...RECORD_ENV, ...process.env },
   });
   let out = "";
   let last = "";

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
@@ -83,6 +84,7 @@ const BEHIND = { sealMs: 10_000, deliverMs: 10_000 };
 
 export async function record(r: RecordRequest): Promise<Recorded> {
   const begun = performance.now();
+  setFlagsFromString("--heap-growing-percent=40"); // the heap grows in small steps, or what was once used stays taken
   const opened: LiveSource[] = [];
   let recorder: Recorder | undefined;
   try {

@@ -8,5 +8,6 @@ export const SHARD_FLAGS: readonly string[] = KNOWN
   : ["--max-semi-space-size=4"];
 /** A live capture may last weeks, beside what it watches: garbage is collected before much of it lies about. */
 export const LIVE_FLAGS: readonly string[] = ["--max-semi-space-size=4", ...SMALL_STEPS];
-/** The process that records makes little garbage (bin/threatflow sets the same). */
+/** The process that records makes little garbage (bin/threatflow sets the same), and what DuckDB's threads gave back is not kept for each of them. */
 export const RECORD_FLAGS: readonly string[] = ["--max-semi-space-size=2"];
+export const RECORD_ENV: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: "2" };

@@ -10,6 +10,7 @@ import type { ShardResult } from "../pipeline.js";
 import type { Observer } from "../records/envelope.js";
 import type { Run } from "../sinks/parts.js";
 import type { RunFile } from "./messages.js";
+import { collectGarbage } from "./v8-flags.js";
 
 export type ToOnline =
   | { type: "start"; captureId: string; decode: DecodeOptions; observers: (Observer | undefined)[]; runDir: string; sealEveryMs: number }
@@ -45,6 +46,7 @@ function seal(): void {
   const o = online as Online;
   for (const run of o.sealInterims(start.captureId)) tell(run, true);
   for (const run of o.seal(start.captureId)) tell(run, false);
+  collectGarbage();
 }
 function tell(run: Run, open: boolean): void {
   const base = join(start.runDir, `${run.dataset}.${runs++}`);

@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
 import type { DecodeOptions } from "../config.js";
 import { ThreatflowError } from "../errors.js";
 import type { Filter } from "../ingest/filter.js";
@@ -20,6 +19,7 @@ import { LiveDecoder } from "./live-decoder.js";
 import { LiveDelivery } from "./live-delivery.js";
 import { captureRuns } from "./plan.js";
 import { type Summary, summarize } from "./summary.js";
+import { collectGarbage } from "./v8-flags.js";
 
 export interface RecordRequest {
   interfaces: readonly string[];
@@ -84,7 +84,6 @@ const BEHIND = { sealMs: 10_000, deliverMs: 10_000 };
 
 export async function record(r: RecordRequest): Promise<Recorded> {
   const begun = performance.now();
-  setFlagsFromString("--heap-growing-percent=40"); // the heap grows in small steps, or what was once used stays taken
   const opened: LiveSource[] = [];
   let recorder: Recorder | undefined;
   try {
@@ -272,6 +271,7 @@ class Recorder implements SegmentListener {
     const now = performance.now();
     if (now - this.lastUpkeep < UPKEEP_MS / 2) return;
     this.lastUpkeep = now;
+    collectGarbage();
     const w = this.writer;
     if (this.r.compress) void this.pack();
     if (w && hasRetention(this.r.retention)) w.expire(this.r.retention, BigInt(Date.now()) * 1000000n, (path) => this.busy(path));

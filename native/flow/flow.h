@@ -33,6 +33,7 @@ struct Retained {
 
 struct HalfPlain {
   bool synced = false, has_isn = false, has_ack = false, fin_seen = false, fin_done = false;
+  bool maybe_probe = false;  // picked up with an empty segment: a keep-alive's number is one before the next
   uint32_t isn = 0, next = 0, highest = 0, acked = 0, fin_seq = 0;
   uint32_t window = 0;  // as advertised, scaled
   uint8_t scale = 0xff;

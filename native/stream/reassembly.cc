@@ -376,14 +376,28 @@ void Reassembly::holes(Flow& f, uint64_t packet, int64_t time) {
   if (!tcp.reset && tcp.half[0].fin_seen && tcp.half[1].fin_seen) tcp.fins_first = true;
 }
 
+// What this side was picked up with was a keep-alive: its stream goes on one number later, and nothing is missing.
+void Reassembly::past_probe(Half& h) {
+  h.next++;
+  h.highest = h.next;
+  h.maybe_probe = false;
+}
+
 void Reassembly::segment(Flow& f, int side, const Transport& t, bool in_window, uint64_t packet, int64_t time) {
   control(f, side, t, packet, time);
   if (t.flags & ACK) acknowledge(f, side, t.ack);
-  Half& h = f.tcp->half[side];
+  Half &h = f.tcp->half[side], &other = f.tcp->half[1 - side];
+  if (other.maybe_probe && other.has_ack && other.acked == other.next + 1) past_probe(other);
   if (!(t.flags & RST)) {  // what a RST carries is a diagnosis, not stream data (RFC 9293 §3.5.2)
-    if (!h.synced) {  // picked up in the middle; a single byte there is a keep-alive's (RFC 9293 §3.8.4), not the stream's
+    if (!h.synced) {
+      // Picked up in the middle. A keep-alive (RFC 9293 §3.8.4) is empty or has one byte, a zero as stacks send it, which is not the stream's.
       h.synced = true;
-      h.next = h.highest = t.seq + (t.data_len == 1 && !(t.flags & SYN) ? 1 : 0);
+      bool garbage = t.data_len == 1 && t.data_cap == 1 && t.data[0] == 0 && !(t.flags & SYN);
+      h.next = h.highest = t.seq + (garbage ? 1 : 0);
+      h.maybe_probe = t.data_len == 0 && !(t.flags & (SYN | FIN));
+    } else if (h.maybe_probe && t.data_len) {
+      if (t.seq == h.next + 1) past_probe(h);
+      h.maybe_probe = false;
     }
     if (t.data_len || t.flags & FIN) payload(f, side, t, in_window, packet, time);
     drain(f, side);

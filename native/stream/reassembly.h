@@ -56,6 +56,7 @@ class Reassembly {
   void retain(Flow& f, Half& h, uint32_t seq, const uint8_t* p, uint32_t len, bool in_window);
   void release(Half& h, uint32_t upto);
   void fin(Flow& f, int side, uint64_t packet, int64_t time);
+  static void past_probe(Half& h);
   static void endpoint(Tcp& tcp, int side, uint8_t flags);
 
   StreamSink& sink_;

@@ -63,6 +63,28 @@ static void orders() {
   middle.tcp(true, 5003, 900, ACK, "dle");
   check(text(middle.outcome()) == "middle", "a connection picked up in the middle");
 
+  const std::string zero(1, 0);
+  for (const std::string& probe : {std::string(), zero})
+    for (bool answered : {true, false}) {
+      Maker idle;
+      idle.tcp(true, 4999, 900, ACK, probe);
+      if (answered) idle.tcp(false, 900, 5000, ACK, "");
+      idle.tcp(true, 5000, 900, ACK, "middle");
+      Outcome o = idle.outcome();
+      check(text(o) == "middle" && !note(o, Anomaly::tcp_gap), "picked up with a keep-alive: its number is one before the stream's, nothing is missing");
+    }
+  Maker single;
+  single.tcp(true, 5000, 900, ACK, "m");
+  single.tcp(true, 5001, 900, ACK, "iddle");
+  check(text(single.outcome()) == "middle", "picked up with one byte of data");
+  Maker lost;
+  lost.tcp(true, 5000, 900, ACK, "");
+  lost.tcp(true, 5002, 900, ACK, "ddle");
+  lost.tcp(false, 900, 5006, ACK, "");
+  Outcome two = lost.outcome();
+  const EventRow* missing = note(two, Anomaly::tcp_gap);
+  check(text(two) == "ddle" && missing && missing->length == 2, "bytes that are missing behind an empty segment are missing");
+
   Maker reuse;
   reuse.handshake();
   reuse.tcp(true, 100, 500, ACK, "one");

@@ -17,6 +17,26 @@ const macs = (ethernet: Buffer): Buffer => ethernet.subarray(0, 12);
 const type = (ethernet: Buffer): Buffer => ethernet.subarray(12);
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(" ", ""), "hex");
 const ETHERNET = 1;
+/** IPv4 from 192.0.2.1 to 192.0.2.2 around so many bytes. */
+function outer(protocol: number, length: number): Buffer {
+  const h = bytes("4500 0000 0001 4000 4000 0000 c0000201 c0000202");
+  h.writeUInt16BE(20 + length, 2);
+  h[9] = protocol;
+  let sum = 0;
+  for (let i = 0; i < 20; i += 2) sum += h.readUInt16BE(i);
+  h.writeUInt16BE(0xffff - ((sum & 0xffff) + (sum >> 16)), 10);
+  return h;
+}
+/** A UDP header without a checksum, with the IPv4 header before it. */
+const udp = (port: number, length: number): Buffer =>
+  Buffer.concat([outer(17, 8 + length), numbers(true)([2, 40000], [2, port], [2, 8 + length], [2, 0])]);
+const tunnelled = (before: (ethernet: Buffer, version: 4 | 6, ipBytes: number) => Buffer) => (p: readonly Packet[]) =>
+  pcap(
+    carried(p, (e, version, n) => Buffer.concat([macs(e), bytes("0800"), before(e, version, n)])),
+    ETHERNET,
+    false,
+    false,
+  );
 const CARRIERS: Record<string, (p: readonly Packet[]) => Buffer> = {
   "pcap, big-endian": (p) => pcap(p, ETHERNET, true, false),
   "pcap, nanoseconds": (p) => pcap(p, ETHERNET, false, true),
@@ -88,6 +108,11 @@ const CARRIERS: Record<string, (p: readonly Packet[]) => Buffer> = {
       false,
       false,
     ),
+  "IP in IPv4": tunnelled((_, version, n) => outer(version === 4 ? 4 : 41, n)),
+  GRE: tunnelled((_, version, n) => Buffer.concat([outer(47, n + 4), bytes(version === 4 ? "0000 0800" : "0000 86dd")])),
+  VXLAN: tunnelled((e, _, n) => Buffer.concat([udp(4789, n + 22), bytes("08000000 00002a00"), e])),
+  Geneve: tunnelled((e, _, n) => Buffer.concat([udp(6081, n + 22), bytes("0000 6558 00002a00"), e])),
+  "GTP-U": tunnelled((_, __, n) => Buffer.concat([udp(2152, n + 8), bytes("30ff"), numbers(true)([2, n], [4, 42])])),
   "GRE over IPv6": (p) =>
     pcap(
       carried(p, (e, version, n) =>

@@ -287,6 +287,43 @@ live("--compress: closed segments become zstd, and are still one capture: the sa
   expect(readdirSync(where)).toHaveLength(7);
 });
 
+live(
+  "--record-only: nothing is decoded; a server, or analyze, does it later, and the records are those of a capture that was decoded as it came",
+  async () => {
+    const c = await capture("decoded", "--rotate", "100p");
+    const bare_ = await launched("recorded", ["--record-only", "--rotate", "100p", "--json", "--quiet"]);
+    replay(MIXED, "--topspeed");
+    const [decoded, recorded] = await Promise.all([end(c), end(bare_)]);
+    expect(recorded).toMatchObject({
+      status: "queued",
+      capture: { id: decoded.capture.id, packets: 288, first: expect.stringMatching(/Z$/) },
+      accounting: { read: 0, decoded: 0, kernel_received: 288, kernel_dropped: 0, disk_dropped: 0 },
+      records: {},
+    });
+    const list = (): any => entries("recorded")[0];
+    expect(list()).toMatchObject({ id: decoded.capture.id, status: "queued", bytes: recorded.capture.bytes });
+    const segments = join(dir, "recorded", "captures", recorded.capture.id);
+    expect(segmentsOf("recorded", recorded.capture.id)).toHaveLength(3);
+    // Its folder is one capture, also where others are beside it.
+    for (const folder of [segments, join(dir, "recorded", "captures")])
+      expect(sh(`${threatflow} analyze ${folder} --json --discard --quiet | head -1`).stdout).toContain(`"id":"${recorded.capture.id}"`);
+    expect(sh(`${threatflow} analyze ${segments} --ndjson ${join(dir, "recorded", "nd")} --quiet`).status).toBe(0);
+    expect(linesIn(join(dir, "recorded", "nd")).get("flow")).toEqual(linesIn(join(dir, "decoded", "nd")).get("flow"));
+    const s = await serve(join(dir, "recorded"), process.env);
+    try {
+      await until(() => list().status === "done");
+      for (const dataset of ["flow", "http", "dns", "tls"])
+        expect(asked("recorded", "*", "--dataset", dataset, "--format", "ndjson")).toEqual(
+          linesIn(join(dir, "decoded", "nd")).get(dataset),
+        );
+    } finally {
+      await ended(s.child);
+    }
+    for (const other of ["--follow", "--ndjson x"])
+      expect(sh(`${threatflow} capture -i lo --record-only ${other} --data ${join(dir, "recorded")}`).stderr).toMatch(/gives no records/);
+  },
+);
+
 live("the portable driver: the same packets and records, but for its times; what it cannot is in the manifest; it sends too", async () => {
   const ring = await capture("ring", "--filter", "tcp or udp");
   const cap = await capture("cap", "--driver", "cap", "--filter", "tcp or udp", "--rotate", "50p");

@@ -26,6 +26,9 @@ import { exportRecords } from "./export-records.js";
 import { positive } from "./options.js";
 import { ProgressLine } from "./progress.js";
 
+/** A capture that is known, but not analysed. */
+const WAITS: readonly CaptureEntry["status"][] = ["queued", "failed", "cancelled"];
+
 export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: DecodeOptions, filter: Filter | undefined): Analyst {
   // --ndjson alone stores nothing.
   const store = flags.discard || (flags.ndjson && !flags.data) ? undefined : (s.data as string);
@@ -109,7 +112,8 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
         signal: abort.signal,
         progress: progress.update,
         known: async (id) => {
-          present = flags.force ? undefined : await catalog?.find(id);
+          const there = flags.force ? undefined : await catalog?.find(id);
+          present = there && WAITS.includes(there.status) ? undefined : there;
           return present === undefined;
         },
       }).catch((error: unknown) => {
@@ -128,6 +132,7 @@ export function analyzeHere(s: Settings, flags: Flags, run: RunOptions, decode: 
   return {
     one,
     atOnce: 1,
+    rolling: true,
     stored: store ? (flags.data ? ` --data ${flags.data}` : "") : undefined,
     signal: abort.signal,
     async close() {

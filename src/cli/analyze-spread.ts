@@ -74,6 +74,7 @@ export async function analyzeSpread(s: Settings, flags: Flags, run: RunOptions, 
   return {
     one,
     atOnce: AT_ONCE,
+    rolling: false,
     stored: "",
     signal: abort.signal,
     async close() {

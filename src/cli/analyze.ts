@@ -6,6 +6,7 @@ import { OVERLAP } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
 import { readFilter } from "../ingest/filter.js";
 import { capturesIn } from "../ingest/folder.js";
+import { isRolling } from "../ingest/live/join.js";
 import type { Summary } from "../jobs/summary.js";
 import type { Digest } from "../records/digest.js";
 import { checkpointRows, isDistributed } from "../settings.js";
@@ -36,6 +37,8 @@ export interface Analyst {
   one(file: string | readonly string[], ndjson: string | undefined): Promise<{ summary: Summary; digest: Digest | undefined }>;
   /** How many captures it can have in hand at once. */
   readonly atOnce: number;
+  /** The folder of a rolling capture is one capture to it. */
+  readonly rolling: boolean;
   /** Words for `next:`, or undefined: nothing is stored. */
   readonly stored: string | undefined;
   readonly signal: AbortSignal;
@@ -90,17 +93,18 @@ async function analyzeAll(captures: string[], flags: Flags): Promise<number> {
 
 /** Each capture in turn, or some at once; told in the order in which they were named. */
 async function each(captures: string[], flags: Flags, analyst: Analyst): Promise<number> {
-  const folders = captures.some((c) => c !== "-" && isDirectory(c));
+  /** A folder of captures; that of a rolling capture is one. */
+  const folder = (c: string): boolean => c !== "-" && isDirectory(c) && !(analyst.rolling && isRolling(c));
   const files = function* (): Generator<string | readonly string[]> {
     if (flags.join) {
       yield captures.flatMap((c) => (isDirectory(c) ? [...capturesIn(c)] : [c])).sort();
       return;
     }
     for (const c of captures)
-      if (c !== "-" && isDirectory(c)) yield* capturesIn(c);
+      if (folder(c)) yield* capturesIn(c, analyst.rolling);
       else yield c;
   };
-  const several = !flags.join && (folders || captures.length > 1);
+  const several = !flags.join && (captures.length > 1 || captures.some(folder));
   const total = { captures: 0, failed: 0, packets: 0, records: {} as Record<string, number> };
   let status: number = EXIT.done;
   let any = false;

@@ -17,6 +17,8 @@ export interface CapturePlace {
   begin(capture: Pick<CaptureEntry, "id" | "name">, options: Options, segments: string): Promise<void>;
   /** It is over. */
   done(summary: Summary): Promise<void>;
+  /** It is over, and waits for its analysis. */
+  waits(summary: Summary): Promise<void>;
   failed(error: unknown): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,7 +50,7 @@ export async function capturePlace(s: Settings, waiting: (why: string) => void):
 const NOTHING = { id: "", key: "", name: "", bytes: 0, path: undefined };
 
 /** The capture's entry; where the catalogue is away at the beginning, the entry comes at the end. */
-function entryIn(catalog: Catalog, fresh: CaptureEntry): Pick<CapturePlace, "begin" | "done" | "failed"> {
+function entryIn(catalog: Catalog, fresh: CaptureEntry): Pick<CapturePlace, "begin" | "done" | "waits" | "failed"> {
   let entry: CaptureEntry | undefined;
   return {
     async begin({ id, name }, options, segments) {
@@ -57,6 +59,9 @@ function entryIn(catalog: Catalog, fresh: CaptureEntry): Pick<CapturePlace, "beg
     },
     async done(summary) {
       if (entry) await change(catalog, { ...entry, live: undefined, status: "done", bytes: summary.capture.bytes, summary });
+    },
+    async waits(summary) {
+      if (entry) await change(catalog, { ...entry, live: undefined, status: "queued", bytes: summary.capture.bytes });
     },
     async failed(error) {
       if (!entry) return;

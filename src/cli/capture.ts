@@ -9,6 +9,7 @@ import { interfaces } from "../ingest/live/interfaces.js";
 import { recoverSegments } from "../ingest/live/manifest.js";
 import type { Retention, Rotation } from "../ingest/live/segments.js";
 import { type LiveStatus, record } from "../jobs/record.js";
+import { isDistributed } from "../settings.js";
 import { ndjsonSink } from "../sinks/ndjson.js";
 import { capturePlace } from "./capture-place.js";
 import { EXIT } from "./exit.js";
@@ -23,6 +24,7 @@ interface Flags {
   rotate?: string[];
   keep?: string[];
   driver: string;
+  recordOnly?: boolean;
   compress?: boolean;
   hold?: boolean;
   duration?: string;
@@ -51,6 +53,7 @@ export function captureCommand(program: Command, exit: (status: number) => void)
     .option("--rotate <limit>", "a new segment after a time (60s), a size (256MB) or packets (100000p)", several)
     .option("--keep <limit>", "delete the oldest segments beyond an age (24h), a size (10GB) or a number of files (48f)", several)
     .option("--driver <name>", "af_packet (Linux), or cap (libpcap, portable; without the kernel's times and drop counters)", "af_packet")
+    .option("--record-only", "decode nothing: the capture waits, `serve` or `analyze FOLDER` looks into it later")
     .option("--compress", "closed segments become .zst once they are decoded")
     .option("--hold", "keep every segment, whatever --keep says")
     .option("--duration <time>", "end after this time")
@@ -101,7 +104,15 @@ async function capture(f: Flags): Promise<number> {
   if (form !== "pcap" && form !== "pcapng")
     throw new ThreatflowError("USAGE", `--format is pcap or pcapng, not ${JSON.stringify(f.format)}`);
   if (form === "pcap" && names.length > 1) throw new ThreatflowError("USAGE", "several interfaces need --format pcapng");
+  if (f.recordOnly && (f.follow || f.ndjson || f.hooks))
+    throw new ThreatflowError("USAGE", "--record-only gives no records: not with --follow, --ndjson or --hooks");
   const s = settings(f.data);
+  if (f.recordOnly && isDistributed(s))
+    throw new ThreatflowError(
+      "USAGE",
+      "--record-only is for one machine: in a cluster no worker could read the segments",
+      "unset REDIS_URL and ELASTICSEARCH_URL",
+    );
   const dir = s.data as string;
   const captures = join(dir, "captures");
   for (const cut of recoverSegments(captures))
@@ -136,6 +147,7 @@ async function capture(f: Flags): Promise<number> {
       rotation: limits(f.rotate, "--rotate") as Rotation,
       retention: retention(f.keep),
       hold: f.hold === true,
+      recordOnly: f.recordOnly === true,
       compress: f.compress === true,
       packets: f.count === undefined ? Infinity : positive(f.count, "-c"),
       durationMs: f.duration === undefined ? Infinity : Number(durationNs(f.duration) / 1000000n),
@@ -168,10 +180,13 @@ async function capture(f: Flags): Promise<number> {
     });
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     await beginning;
-    if (segments) await place.done(summary);
+    if (segments && f.recordOnly) await place.waits(summary);
+    else if (segments) await place.done(summary);
     else if (f.ndjson) await emptyNdjson(f.ndjson);
     const shown = f.follow ? process.stderr : process.stdout;
     if (f.json) shown.write(`${JSON.stringify(summary)}\n`);
+    else if (f.recordOnly && segments)
+      shown.write(`${number(summary.capture.packets)} packets recorded, none decoded yet: threatflow analyze ${segments}\n`);
     else shown.write(report(summary, digest, f.data ? ` --data ${f.data}` : ""));
     return summary.status === "partial" ? EXIT.damaged : EXIT.done;
   } catch (error) {

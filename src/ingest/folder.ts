@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { compressionOf } from "./compression.js";
+import { isRolling } from "./live/join.js";
 import { readHead } from "./source.js";
 
 /** Classic pcap: microseconds, nanoseconds, modified; either byte order. */
@@ -21,12 +22,16 @@ function looksLikeCapture(path: string): boolean {
   }
 }
 
-/** Captures below a folder in name order; hidden files and folders are left out. Throws what reading the folder throws. */
-export function* capturesIn(dir: string): Generator<string> {
+/**
+ * Captures below a folder in name order; hidden files and folders are left out. `rolling`: a rolling capture is one, told by its folder, not its
+ * segments. Throws what reading the folder throws.
+ */
+export function* capturesIn(dir: string, rolling = false): Generator<string> {
   for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(dir, entry.name);
     if (entry.name.startsWith(".")) continue;
-    if (entry.isDirectory()) yield* capturesIn(path);
+    if (entry.isDirectory() && rolling && isRolling(path)) yield path;
+    else if (entry.isDirectory()) yield* capturesIn(path, rolling);
     else if (entry.isFile() && looksLikeCapture(path)) yield path;
   }
 }

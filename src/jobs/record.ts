@@ -13,6 +13,7 @@ import { type Retention, type Rotation, rollingId, type SegmentListener, Segment
 import { type Accounting, accountingOf, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
 import type { Observer } from "../records/envelope.js";
+import { linktypeName } from "../records/protocols.js";
 import type { LiveSink, Sink } from "../sinks/sink.js";
 import { writeRuns } from "./analyze.js";
 import { LiveDecoder } from "./live-decoder.js";
@@ -30,6 +31,8 @@ export interface RecordRequest {
   rotation: Rotation;
   retention: Retention;
   hold: boolean;
+  /** Nothing is decoded: the capture waits for its analysis. */
+  recordOnly: boolean;
   /** Closed segments become zstd once they are decoded. */
   compress: boolean;
   /** Ends after so many packets, or ms. */
@@ -214,12 +217,13 @@ class Recorder implements SegmentListener {
     const head = form === "pcap" ? pcapHead(opened[0].linktype, snaplen) : pcapngHead(opened, snaplen, filter?.text);
     this.writer = new SegmentWriter(join(r.captures, this.id), manifest, head, r.rotation, () => this.statistics(), this);
     mkdirSync(r.workDir, { recursive: true });
+    r.begun?.(this.id, this.writer.dir);
+    if (r.recordOnly) return;
     this.work = mkdtempSync(join(r.workDir, ".live-"));
     const observers: (Observer | undefined)[] = form === "pcapng" ? opened.map((i, n) => ({ id: String(n), name: i.name })) : [];
     const { sealMs, deliverMs } = r.follow ? FOLLOW : BEHIND;
     this.delivery = new LiveDelivery(this.id, r.store, { everyMs: deliverMs, keep: r.sinks.length > 0, follow: r.follow });
     this.decoder = new LiveDecoder(this.id, r.decode, observers, this.work, sealMs, this.delivery);
-    r.begun?.(this.id, this.writer.dir);
   }
 
   /** Interface statistics close a pcapng segment. */
@@ -280,7 +284,7 @@ class Recorder implements SegmentListener {
       bytes: w?.bytes ?? 0,
       dropped: this.opened.reduce((a, i) => a + i.counts().dropped, 0) + (w?.diskDropped ?? 0),
       segments: w?.manifest.segments.length ?? 0,
-      behind: (w?.packets ?? 0) - (this.decoder?.packets ?? 0),
+      behind: this.decoder ? (w?.packets ?? 0) - this.decoder.packets : 0,
       capture: this.id || undefined,
       trouble:
         this.opened.map((i) => i.trouble).find((x) => x) ??
@@ -295,13 +299,17 @@ class Recorder implements SegmentListener {
     const { r, writer, decoder, delivery } = this;
     const kernel = this.opened.map((i) => i.counts());
     const sum = (of: (c: (typeof kernel)[number]) => number): number => kernel.reduce((a, c) => a + of(c), 0);
-    if (!writer || !decoder || !delivery) return { summary: nothing(r, seconds, sum), digest: undefined, dir: undefined };
+    if (!writer) return { summary: nothing(r, seconds, sum), digest: undefined, dir: undefined };
     writer.close();
     const m = writer.manifest;
     m.ended = new Date().toISOString();
     m.kernel = { received: sum((c) => c.received), dropped: sum((c) => c.dropped), interface_dropped: sum((c) => c.interfaceDropped) };
     m.disk_dropped = writer.diskDropped;
     writer.save();
+    if (!decoder || !delivery) {
+      if (r.compress) await this.pack();
+      return { summary: recorded(r, writer, nothing(r, seconds, sum)), digest: undefined, dir: writer.dir };
+    }
     const done = await decoder.finish();
     while (this.packing) await sleep(WAIT_MS);
     if (r.compress) await this.pack();
@@ -343,7 +351,28 @@ function count(window: Uint8Array, form: "pcap" | "pcapng"): number {
   return n;
 }
 
-/** No packet came. */
+/** What can be said of a capture that nobody has looked into. */
+function recorded(r: RecordRequest, w: SegmentWriter, s: Summary): Summary {
+  const { capture, form, interfaces, segments } = w.manifest;
+  const heads = segments.reduce((n, x) => n + x.head, 0);
+  return {
+    ...s,
+    capture: {
+      id: capture,
+      bytes: w.bytes + heads,
+      format: form,
+      linktypes: [...new Set(interfaces.map((i) => linktypeName(i.linktype)))],
+      packets: w.packets,
+      first: segments[0]?.first,
+      last: segments.at(-1)?.last,
+      name: r.interfaces.join(","),
+    },
+    accounting: { ...s.accounting, disk_dropped: w.diskDropped } as LiveAccounting,
+    status: w.diskDropped ? "partial" : "queued",
+  };
+}
+
+/** No packet came, or none was decoded. */
 function nothing(r: RecordRequest, seconds: number, sum: (of: (c: ReturnType<LiveSource["counts"]>) => number) => number): Summary {
   const accounting: LiveAccounting = {
     read: 0,

@@ -27,12 +27,12 @@ one() { # one TRAFFIC LOOPS NAME COMMAND…
   ip netns exec $A tcpreplay -K -i va --topspeed --loop="$n" "$T/$traffic.pcap" >"$T/replay" 2>&1
   sleep 1.5
   local recording=""
-  [ "$name" != threatflow ] || recording=$(recorder_cpu)
+  [[ $name != threatflow* ]] || recording=$(recorder_cpu)
   pkill -INT -f "$T/capture" ; wait
   local sent; sent=$(sed -n 's/^Actual: \([0-9]*\) packets.*/\1/p' "$T/replay"); local rate; rate=$(sed -n 's/^Rated:.* \([0-9.]*\) pps$/\1/p' "$T/replay")
   local written dropped
   case $name in
-    threatflow*) written=$(sed -n 's/.*"read":\([0-9]*\).*/\1/p' "$T/out"); dropped=$(sed -n 's/.*"kernel_dropped":\([0-9]*\).*/\1/p' "$T/out") ;;
+    threatflow*) written=$(sed -n 's/.*"packets":\([0-9]*\),"first".*/\1/p' "$T/out"); dropped=$(sed -n 's/.*"kernel_dropped":\([0-9]*\).*/\1/p' "$T/out") ;;
     tcpdump) written=$(sed -n 's/^\([0-9]*\) packets captured/\1/p' "$T/err"); dropped=$(sed -n 's/^\([0-9]*\) packets dropped by kernel/\1/p' "$T/err") ;;
     dumpcap) read -r written dropped <<<"$(sed -n "s#.*received/dropped on interface.*: \([0-9]*\)/\([0-9]*\).*#\1 \2#p" "$T/err")" ;;
   esac
@@ -44,4 +44,5 @@ for traffic in small mixed; do
   one $traffic $n tcpdump tcpdump -i vb -w "$T/capture" -B 65536
   command -v dumpcap >/dev/null && one $traffic $n dumpcap dumpcap -q -i vb -w "$T/capture" -B 64
   one $traffic $n threatflow bin/threatflow capture -i vb --data "$T/capture" --json --quiet
+  one $traffic $n "threatflow --record-only" bin/threatflow capture -i vb --record-only --data "$T/capture" --json --quiet
 done

@@ -136,6 +136,11 @@ static void edges() {
   const std::string body = "08010000" + k3 + k1 + k2 + "0000" + kSnap + kIp;
   Packet common = dissected(192, bytes("00001600" "69000000" "02000a00" "0000000000000000" "0100" + body + "deadbeef"));
   check(is_ip(common) && common.payload_len == 0, "nor one that PPI tells of");
+  // Two bytes of an IP packet are missing: what stands in their place is the check sequence. The PPI field that says so is as long as it must be.
+  const std::string cut_ip = std::string(kIp).replace(4, 4, "0016"), said = "08010000" + k3 + k1 + k2 + "0000" + kSnap + cut_ip;
+  Packet short_of = dissected(192, bytes("00001600" "69000000" "02000a00" "0000000000000000" "0100" + said + "deadbeef"));
+  Packet enough = dissected(192, bytes("00001600" "69000000" "02000a00" "0000000000000000" "0000" + said + "dead"));
+  check(oddity(short_of, Anomaly::ipv4_length_past_end) && is_ip(enough) && !oddity(enough, Anomaly::ipv4_length_past_end), "a check sequence is not taken for the packet's end");
   Packet protected_frame = dissected(105, bytes("08400000" + k2 + k1 + k3 + "0000" + kSnap + kIp));
   check(!is_ip(protected_frame) && protected_frame.frame_type == 0x30200, "an encrypted 802.11 frame is not opened");
   Packet vlans = dissected(1, bytes(k2 + k1 + "88a80064" + "8100f065" + "0800" + kIp));
@@ -147,6 +152,7 @@ static void edges() {
   check(arp.carries == Carries::arp && arp.payload_len == 28 && be16(arp.payload) == 1, "ARP");
   Packet novell = dissected(1, bytes(k2 + k1 + "0020" + "ffff0020"));
   check(!is_ip(novell) && novell.frame_type == 0x8137, "Novell's raw IPX");
+  check(dissected(1, bytes(k2 + k1 + "0002" + "ffff")).frame_type == 0x8137, "which its first two bytes tell");
   Packet netlink = dissected(113, bytes("000003380000" "0000000000000000" "0800" + std::string(kIp)));
   check(!is_ip(netlink) && netlink.frame_type == 0x60800, "netlink on a cooked capture is no IP");
 }

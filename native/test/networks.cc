@@ -133,18 +133,24 @@ static void options() {
 
 // A header that is whole, with nothing behind it, is not a cut one.
 static void header_alone() {
-  auto first = [](const std::string& gre) {
-    std::vector<uint8_t> b = bytes(std::string("4500") + "0000" "00000000" "402f" "0000" "c0000201" "c0000202" + gre);
+  auto packet = [](const char* protocol, const std::string& payload) {
+    std::vector<uint8_t> b = bytes(std::string("4500") + "0000" "00000000" "40" + protocol + "0000" "c0000201" "c0000202" + payload);
     put_be16(&b[2], static_cast<uint16_t>(b.size()));
     put_be16(&b[10], static_cast<uint16_t>(~checksum_fold(checksum_add(b.data(), 20, 0))));
     Packet p;
     dissect(101, b.data(), static_cast<uint32_t>(b.size()), static_cast<uint32_t>(b.size()), p);
+    return p;
+  };
+  auto first = [&](const std::string& gre) {
+    Packet p = packet("2f", gre);
     return p.oddities.count ? p.oddities.at[0] : Oddity{Anomaly::ip_fragment_overlap, 0, 0, 0};
   };
   check(first("00000800").name != Anomaly::gre_header_truncated, "GRE alone is whole");
   check(first("000008").name == Anomaly::gre_header_truncated && first("000008").needed == 4, "GRE cut short");
   check(first("20000800" "000000").name == Anomaly::gre_header_truncated && first("20000800" "000000").needed == 8, "GRE with a key, cut short");
   check(first("b0000800" "00000000" "00000000" "00000000").name != Anomaly::gre_header_truncated, "also with all its fields");
+  check(packet("33", "06010000" "00000001" "00000001").protocol == 6, "an authentication header alone tells what follows it");
+  check(packet("33", "06010000" "00000001" "000000").protocol == 51, "one that is cut does not");
 }
 
 void networks() {

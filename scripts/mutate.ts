@@ -98,13 +98,13 @@ const GOLDEN = "bin/threatflow replay fixtures/pcaps --quiet";
 const SANITIZED =
   "cmake -S native -B build/asan -DSANITIZE=ON -DADDON=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null && cmake --build build/asan -j2 --target native_tests corpus_native -- -s >/dev/null 2>&1 && build/asan/native_tests && find fixtures/pcaps -name '*.pcap' -print0 | xargs -0 build/asan/corpus_native";
 const SEEN_BY = {
-  typescript: [GOLDEN, CORPUS, `${JEST} src test/cuts test/laws test/schema`],
+  typescript: [GOLDEN, CORPUS, `${JEST} src test/cuts test/laws test/schema test/recut`],
   native: [
     "build/native/native_tests",
     GOLDEN,
     CORPUS,
     "[ $(id -u) -ne 0 ] || build/native/overlap_kernel",
-    `${JEST} test/laws test/carriers`,
+    `${JEST} test/laws test/carriers test/recut`,
     SANITIZED,
   ],
 };

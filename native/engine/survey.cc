@@ -10,6 +10,7 @@
 namespace tf {
 namespace {
 constexpr int64_t kStepBack = 3600LL * 1000000000;
+constexpr uint64_t kClockEnd = UINT64_MAX - (1ull << 60);  // times that jump to and fro would wrap it after 584 years; timeouts are added to it
 constexpr size_t kMaxSeen = 1u << 20;  // packets remembered for --dedup
 constexpr size_t kMaxKinds = 4096;     // ethertypes counted apart
 }  // namespace
@@ -23,7 +24,7 @@ void Survey::tick(IndexRow& row) {
     high_water_ = row.time;
     if (time_steps++ == 0) first_step_packet = account.read, first_step_time = row.time;
   } else if (row.time > high_water_) {
-    clock += static_cast<uint64_t>(row.time - high_water_);
+    clock += std::min(static_cast<uint64_t>(row.time - high_water_), kClockEnd - clock);
     high_water_ = row.time;
   }
   row.clock = clock;

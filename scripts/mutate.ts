@@ -144,6 +144,8 @@ try {
     "flow/defrag.cc",
     "flow/table.cc",
     "stream/reassembly.cc",
+    "stream/retained.cc",
+    "stream/waiting.cc",
     "stream/policy.h",
     "capture_file/walker.cc",
   ].map((f) => join("native", f));

@@ -296,7 +296,7 @@ live(
     const [decoded, recorded] = await Promise.all([end(c), end(bare_)]);
     expect(recorded).toMatchObject({
       status: "queued",
-      capture: { id: decoded.capture.id, packets: 288, first: expect.stringMatching(/Z$/) },
+      capture: { id: decoded.capture.id, bytes: decoded.capture.bytes, packets: 288, first: expect.stringMatching(/Z$/) },
       accounting: { read: 0, decoded: 0, kernel_received: 288, kernel_dropped: 0, disk_dropped: 0 },
       records: {},
     });

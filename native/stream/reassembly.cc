@@ -5,16 +5,6 @@
 namespace tf {
 namespace {
 constexpr int32_t kReorder = 1 << 20;  // how far back a SYN may belong to data already seen
-
-Segment slice(const Segment& s, uint32_t from, uint32_t to) {
-  Segment out{from, to - from, 0, s.from, s.to, {}, s.packet, s.time};
-  uint32_t skip = from - s.seq;
-  if (skip < s.have) {
-    out.have = std::min(s.have - skip, out.len);
-    out.bytes.assign(s.bytes.begin() + skip, s.bytes.begin() + skip + out.have);
-  }
-  return out;
-}
 }  // namespace
 
 bool Reassembly::begins_anew(const Flow& f, int side, const Transport& t) {
@@ -99,78 +89,12 @@ void Reassembly::control(Flow& f, int side, const Transport& t, uint64_t packet,
   if (flags & RST && !tcp.fins_first) tcp.reset = true;
 }
 
-void Reassembly::release(Half& h, uint32_t upto) {
-  size_t n = 0;
-  while (n < h.retained.size() && seq_diff(h.retained[n].seq + h.retained[n].len, upto) <= 0) {
-    Retained& r = h.retained[n++];
-    h.retained_bytes -= r.len;
-    if (r.owned) {
-      retained_total_ -= r.len;
-      delete[] r.at;
-    }
-  }
-  if (n) h.retained.erase(h.retained.begin(), h.retained.begin() + static_cast<std::ptrdiff_t>(n));
-}
-
 void Reassembly::acknowledge(Flow& f, int side, uint32_t ack) {
   Half& other = f.tcp->half[1 - side];  // the side whose bytes are acknowledged
   if (other.has_ack && seq_diff(ack, other.acked) <= 0) return;
   other.acked = ack;
   other.has_ack = true;
   if (!other.retained.empty()) release(other, ack);
-}
-
-void Reassembly::retain(Flow& f, Half& h, uint32_t seq, const uint8_t* p, uint32_t len, bool in_window) {
-  if (len == 0 || (h.has_ack && seq_diff(seq + len, h.acked) <= 0)) return;
-  if (len > kMaxRetained) p += len - kMaxRetained, seq += len - kMaxRetained, len = kMaxRetained;
-  if (!in_window) {
-    auto* copy = new uint8_t[len];
-    memcpy(copy, p, len);
-    p = copy;
-    retained_total_ += len;
-  }
-  h.retained.push_back({seq, len, p, !in_window});
-  h.retained_bytes += len;
-  f.dirty |= in_window;
-  while (h.retained_bytes > kMaxRetained || h.retained.size() > kMaxRetainedSegments) {
-    uint32_t first = h.retained.front().seq + h.retained.front().len;
-    release(h, first);
-  }
-}
-
-void Reassembly::keep(Flow& f) {
-  f.dirty = false;
-  if (!f.tcp) return;
-  for (Half& h : f.tcp->half) {
-    if (retained_total_ > kMaxRetainedTotal && h.retained_bytes) {
-      retained_limit++;
-      release(h, h.retained.back().seq + h.retained.back().len);
-    }
-    for (Retained& r : h.retained) {
-      if (r.owned) continue;
-      auto* copy = new uint8_t[r.len];
-      memcpy(copy, r.at, r.len);
-      r.at = copy;
-      r.owned = true;
-      retained_total_ += r.len;
-    }
-  }
-}
-
-void Reassembly::compare_delivered(Flow& f, Half& h, uint32_t seq, const uint8_t* p, uint32_t have, uint32_t len, uint64_t packet,
-                                   int64_t time) {
-  uint32_t compared = 0;
-  for (const Retained& r : h.retained) {
-    uint32_t from = seq_diff(r.seq, seq) > 0 ? r.seq : seq;
-    uint32_t to = seq_diff(r.seq + r.len, seq + have) < 0 ? r.seq + r.len : seq + have;
-    if (seq_diff(to, from) <= 0) continue;
-    compared += to - from;
-    if (memcmp(r.at + (from - r.seq), p + (from - seq), to - from) != 0) {
-      f.tcp->conflicts++;
-      f.note(Anomaly::tcp_overlap_conflict, packet, time, from - (h.has_isn ? h.isn + 1 : seq), len, r.len);
-    }
-  }
-  if (compared < len) f.note(Anomaly::tcp_overlap_unverified, packet, time, 0, len, compared);
 }
 
 void Reassembly::deliver(Flow& f, int side, const uint8_t* p, uint32_t have, uint32_t len, bool in_window, uint64_t packet, int64_t time) {
@@ -187,73 +111,6 @@ void Reassembly::deliver(Flow& f, int side, const uint8_t* p, uint32_t have, uin
     h.stream += len - have;
   }
   h.next += len;
-}
-
-void Reassembly::put(Half& h, size_t at, Segment s) {
-  h.waiting_bytes += s.len;
-  waiting_total_ += s.have;
-  h.waiting.insert(h.waiting.begin() + static_cast<std::ptrdiff_t>(at), std::move(s));
-}
-
-void Reassembly::remove(Half& h, size_t at) {
-  h.waiting_bytes -= h.waiting[at].len;
-  waiting_total_ -= h.waiting[at].have;
-  h.waiting.erase(h.waiting.begin() + static_cast<std::ptrdiff_t>(at));
-}
-
-// Linux puts a segment that begins where one in its queue ends together with it (tcp_ooo_try_coalesce), unless it met one before that has its
-// first byte: from then on they are one. It meets the oldest first: the root of its tree.
-void Reassembly::coalesce(Half& h, Segment& s) {
-  const Segment* met = nullptr;
-  for (const Segment& o : h.waiting) {
-    bool touches = seq_diff(o.from, s.from) <= 0 && seq_diff(s.from, o.to) <= 0;
-    if (touches && (!met || o.packet < met->packet)) met = &o;
-  }
-  if (!met || met->to != s.from) return;
-  uint32_t from = met->from, to = met->to;
-  for (Segment& w : h.waiting)
-    if (w.from == from && w.to == to) w.to = s.to;
-  s.from = from;
-}
-
-// Among the bytes that wait, the policy decides; every difference is a conflict, whoever wins.
-void Reassembly::insert(Flow& f, Half& h, Segment s) {
-  if (policy_ == Overlap::linux_) coalesce(h, s);
-  size_t i = 0;
-  while (i < h.waiting.size() && seq_diff(h.waiting[i].seq + h.waiting[i].len, s.seq) <= 0) i++;
-  while (s.len) {
-    if (i == h.waiting.size() || seq_diff(h.waiting[i].seq, s.seq + s.len) >= 0) {
-      put(h, i, std::move(s));
-      return;
-    }
-    Segment& old = h.waiting[i];
-    if (seq_diff(s.seq, old.seq) < 0) {
-      uint32_t edge = old.seq, end = s.seq + s.len;
-      Segment left = slice(s, s.seq, edge);
-      s = slice(s, edge, end);
-      put(h, i++, std::move(left));
-      continue;
-    }
-    uint32_t end = s.seq + s.len, old_end = old.seq + old.len;
-    uint32_t to = seq_diff(end, old_end) < 0 ? end : old_end;
-    uint32_t skip = s.seq - old.seq, n = std::min({to - s.seq, s.have, old.have > skip ? old.have - skip : 0});
-    if (n && memcmp(old.bytes.data() + skip, s.bytes.data(), n) != 0) {
-      f.tcp->conflicts++;
-      f.note(Anomaly::tcp_overlap_conflict, s.packet, s.time, s.seq - (h.has_isn ? h.isn + 1 : s.seq), s.to - s.from, old.to - old.from);
-    }
-    if (newer_segment_wins(policy_, old.from, old.to, s.from, s.to)) {
-      // What wins is the newer segment's from now on: a third one is measured against it.
-      Segment rest = slice(old, to, old_end), front = slice(old, old.seq, s.seq), won = slice(s, s.seq, to);
-      size_t at = i;
-      remove(h, at);
-      if (front.len) put(h, at++, std::move(front));
-      put(h, at++, std::move(won));
-      if (rest.len) put(h, at, std::move(rest));
-      i = at - 1;
-    }
-    s = slice(s, to, end);
-    i++;
-  }
 }
 
 void Reassembly::drain(Flow& f, int side) {

@@ -306,21 +306,19 @@ class Recorder implements SegmentListener {
     m.kernel = { received: sum((c) => c.received), dropped: sum((c) => c.dropped), interface_dropped: sum((c) => c.interfaceDropped) };
     m.disk_dropped = writer.diskDropped;
     writer.save();
-    if (!decoder || !delivery) {
-      if (r.compress) await this.pack();
-      return { summary: recorded(r, writer, nothing(r, seconds, sum)), digest: undefined, dir: writer.dir };
-    }
-    const done = await decoder.finish();
+    const done = await decoder?.finish();
     while (this.packing) await sleep(WAIT_MS);
     if (r.compress) await this.pack();
-    const accounting: LiveAccounting = {
-      ...accountingOf(done.summary),
+    const drops = {
       kernel_received: m.kernel.received - this.beyond,
       kernel_dropped: m.kernel.dropped,
       interface_dropped: m.kernel.interface_dropped,
       disk_dropped: writer.diskDropped,
       filter_disagreed: sum((c) => c.disagreed),
     };
+    if (!done || !delivery)
+      return { summary: this.broken(recorded(writer, nothing(r, seconds, sum), drops)), digest: undefined, dir: writer.dir };
+    const accounting: LiveAccounting = { ...accountingOf(done.summary), ...drops };
     const given = { name: r.interfaces.join(","), givenBytes: done.bytes, compression: undefined, notes: [] };
     const last = captureRuns(done.summary, accounting, given, this.id);
     await delivery.end(last);
@@ -329,11 +327,13 @@ class Recorder implements SegmentListener {
     digest.merge(done.result.digest);
     for (const a of fileAnomalies(done.summary)) digest.anomaly(a.name, a.count);
     const summary = summarize(given, this.id, done.summary, accounting, delivery.records, [], [done.result], seconds);
-    if (this.full) {
-      summary.status = "partial";
-      summary.damage = { ...summary.damage, notes: [...(summary.damage?.notes ?? []), `${this.full.message}: the capture ended there`] };
-    }
-    return { summary, digest: digest.result(), dir: writer.dir };
+    return { summary: this.broken(summary), digest: digest.result(), dir: writer.dir };
+  }
+  /** What ended the capture before its end is told. */
+  private broken(s: Summary): Summary {
+    if (!this.full) return s;
+    const notes = [...(s.damage?.notes ?? []), `${this.full.message}: the capture ended there`];
+    return { ...s, status: "partial", damage: { ...s.damage, notes } };
   }
 
   dispose(): void {
@@ -352,23 +352,22 @@ function count(window: Uint8Array, form: "pcap" | "pcapng"): number {
 }
 
 /** What can be said of a capture that nobody has looked into. */
-function recorded(r: RecordRequest, w: SegmentWriter, s: Summary): Summary {
+function recorded(w: SegmentWriter, s: Summary, drops: Omit<LiveAccounting, keyof Accounting>): Summary {
   const { capture, form, interfaces, segments } = w.manifest;
-  const heads = segments.reduce((n, x) => n + x.head, 0);
   return {
     ...s,
     capture: {
+      ...s.capture,
       id: capture,
-      bytes: w.bytes + heads,
+      bytes: w.bytes + (segments.at(-1)?.head ?? 0), // later heads repeat the first one's
       format: form,
       linktypes: [...new Set(interfaces.map((i) => linktypeName(i.linktype)))],
       packets: w.packets,
       first: segments[0]?.first,
       last: segments.at(-1)?.last,
-      name: r.interfaces.join(","),
     },
-    accounting: { ...s.accounting, disk_dropped: w.diskDropped } as LiveAccounting,
-    status: w.diskDropped ? "partial" : "queued",
+    accounting: { ...s.accounting, ...drops } as LiveAccounting,
+    status: "queued",
   };
 }
 

@@ -1,7 +1,7 @@
+/** How V8 is set in processes that decode or record. The heap grows in small steps, or what was once used stays taken. Flags that Node 24 knows. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** How V8 is set in processes that decode. The heap grows in small steps, or what was once used stays taken. Flags that Node 24 knows. */
 const KNOWN = Number(process.versions.node.split(".")[0]) >= 24;
 const SMALL_STEPS: readonly string[] = KNOWN ? ["--heap-growing-percent=40"] : [];
 

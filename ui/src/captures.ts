@@ -59,6 +59,7 @@ export async function captures(page: HTMLElement, alive: AbortSignal): Promise<v
   const show = (c: Capture): void => {
     const old = cards.get(c.id);
     if (c.status === "deleted") {
+      stages.delete(c.id);
       old?.remove();
       cards.delete(c.id);
       return;

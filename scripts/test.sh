@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything `make test` proves, step by step; each step goes on whatever the others did. Ends with a plain count.
-# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB, half an hour of rolling capture.
+# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB, half an hour of rolling capture, a million mutations.
 set -u
 cd "$(dirname "$0")/.."
 export PATH=$PWD/.node/bin:$PWD/node_modules/.bin:$PATH CORPUS=${CORPUS:-$PWD/../shared/pcaps}
@@ -21,7 +21,7 @@ step imports node scripts/check-imports.ts; whole
 step native bash scripts/native-test.sh
 n=$(sed -n 's/^native: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/native.log"); count ${n:-0 1}; whole
 grep -h skipped "$logs/native.log"
-step jest env MUTATIONS="$([ -n "${LONG:-}" ] && echo 200000 || echo 300)" bash scripts/with-servers.sh node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+step jest bash scripts/with-servers.sh node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 line=$(grep '^Tests:' "$logs/jest.log" | tail -1)
 if [ -n "$line" ]; then count "$(sed -n 's/.* \([0-9]*\) passed.*/\1/p' <<<"$line")" "$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$line")"; else count 0 1; fi
 if [ -n "${LONG:-}" ]; then step corpus env L1=1 node scripts/corpus.ts; else step corpus env L1=sample node scripts/corpus.ts; fi; whole
@@ -34,5 +34,6 @@ tail -1 "$logs/conformance.log"
 step fuzz env SECONDS_EACH="$([ -n "${LONG:-}" ] && echo 600 || echo 5)" bash scripts/fuzz.sh; whole
 if [ -n "${LONG:-}" ]; then step soak node scripts/soak.ts 20; whole; tail -1 "$logs/soak.log"; fi
 if [ -n "${LONG:-}" ] && [ "$(id -u)" = 0 ]; then step rolling node scripts/rolling.ts 30; whole; tail -1 "$logs/rolling.log"; fi
+if [ -n "${LONG:-}" ]; then step mutations bash scripts/mutations.sh "${MUTATIONS:-1000000}"; whole; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

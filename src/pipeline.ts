@@ -120,6 +120,7 @@ export async function decodeShard(
     await seal();
   } finally {
     closeSync(fd);
+    engine.release();
   }
   return {
     counts: parts.counts,

@@ -1,8 +1,9 @@
 /**
- * Hostile bytes: fixtures with bytes changed, cut out, repeated and exchanged behind valid packet headers. Whatever comes: no exception,
- * every packet accounted for, every record valid, and the same for two shards. MUTATIONS sets how many (default 300).
+ * Hostile bytes: fixtures, and the small captures of the corpus where it is there, with bytes changed, cut out, repeated and exchanged behind
+ * valid packet headers. Whatever comes: no exception, every packet accounted for, every record valid, and the same for two shards. MUTATIONS
+ * sets how many (default 300), SEED which.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -10,15 +11,24 @@ import { validateLine } from "../dist/records/validator.js";
 import { decode, repeatedId } from "./support/decode.ts";
 
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "pcaps");
-const seeds = readdirSync(FIXTURES, { recursive: true, encoding: "utf8" })
-  .filter((f) => f.endsWith(".pcap") && !f.startsWith("mixed"))
-  .map((f) => readFileSync(join(FIXTURES, f)));
+const CORPUS = process.env.CORPUS ?? "";
+/** What packetsOf reads: little-endian, µs. */
+const MAGIC = 0xa1b2c3d4;
+const MOST_BYTES = 32 << 10;
+
+const capturesIn = (dir: string): Buffer[] =>
+  readdirSync(dir, { recursive: true, encoding: "utf8" })
+    .sort()
+    .filter((f) => /\.p?cap$/.test(f) && statSync(join(dir, f)).size <= MOST_BYTES)
+    .map((f) => readFileSync(join(dir, f)))
+    .filter((b) => b.length > 40 && b.readUInt32LE(0) === MAGIC && packetsOf(b).length > 0);
 
 /** Packets of a classic little-endian pcap: [offset of the bytes, their number]. */
 function packetsOf(file: Buffer): [number, number][] {
   const out: [number, number][] = [];
   for (let at = 24; at + 16 <= file.length; ) {
     const n = file.readUInt32LE(at + 8);
+    if (at + 16 + n > file.length) break;
     out.push([at + 16, n]);
     at += 16 + n;
   }
@@ -61,30 +71,35 @@ function apply(file: Buffer, changes: readonly Change[]): Buffer {
   return out;
 }
 
-test("mutated captures: no exception, all packets accounted for, valid records, two shards agree", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "threatflow-mutations-"));
-  const path = join(dir, "m.pcap");
-  try {
-    await fc.assert(
-      fc.asyncProperty(fc.nat(seeds.length - 1), fc.array(change, { minLength: 1, maxLength: 20 }), async (which, changes) => {
-        writeFileSync(path, apply(seeds[which], changes));
-        const one = await decode(path);
-        const { accounting: a, limits, firstException } = one.summary;
-        expect({ limits, firstException }).toEqual({ limits: {}, firstException: undefined });
-        const lost = Object.values(a.undecodable).reduce((x, y) => x + y, 0);
-        expect(a.decoded + a.filtered + a.duplicate + lost).toBe(a.read);
-        expect(repeatedId(one)).toBeUndefined();
-        for (const [dataset, text] of one.text)
-          for (const line of text.split("\n").filter(Boolean)) {
-            const wrong = validateLine(dataset, line);
-            if (wrong) expect(`${wrong}: ${line}`).toBe("");
-          }
-        const two = await decode(path, { shards: 2, windowBytes: 64 * 1024 });
-        expect([...two.text].sort()).toEqual([...one.text].sort());
-      }),
-      { numRuns: Number(process.env.MUTATIONS ?? 300), seed: process.env.SEED ? Number(process.env.SEED) : 20261124 },
-    );
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}, 3_600_000);
+test(
+  "mutated captures: no exception, all packets accounted for, valid records, two shards agree",
+  async () => {
+    const seeds = [FIXTURES, CORPUS].filter((d) => existsSync(d)).flatMap(capturesIn);
+    const dir = mkdtempSync(join(tmpdir(), "threatflow-mutations-"));
+    const path = join(dir, "m.pcap");
+    try {
+      await fc.assert(
+        fc.asyncProperty(fc.nat(seeds.length - 1), fc.array(change, { minLength: 1, maxLength: 20 }), async (which, changes) => {
+          writeFileSync(path, apply(seeds[which], changes));
+          const one = await decode(path);
+          const { accounting: a, limits, firstException } = one.summary;
+          expect({ limits, firstException }).toEqual({ limits: {}, firstException: undefined });
+          const lost = Object.values(a.undecodable).reduce((x, y) => x + y, 0);
+          expect(a.decoded + a.filtered + a.duplicate + lost).toBe(a.read);
+          expect(repeatedId(one)).toBeUndefined();
+          for (const [dataset, text] of one.text)
+            for (const line of text.split("\n").filter(Boolean)) {
+              const wrong = validateLine(dataset, line);
+              if (wrong) expect(`${wrong}: ${line}`).toBe("");
+            }
+          const two = await decode(path, { shards: 2, windowBytes: 64 * 1024 });
+          expect([...two.text].sort()).toEqual([...one.text].sort());
+        }),
+        { numRuns: Number(process.env.MUTATIONS ?? 300), seed: process.env.SEED ? Number(process.env.SEED) : 20261124 },
+      );
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+  12 * 3_600_000,
+);

@@ -30,8 +30,12 @@ export class Batch {
   }
 }
 
+/** Batches of engines that are done, for the next: 20 MB to allocate and clear cost more than a small capture takes. */
+const spare: Batch[] = [];
+const MAX_SPARE = 2;
+
 export class Engine {
-  readonly batch: Batch = new Batch();
+  readonly batch: Batch = spare.pop() ?? new Batch();
   private readonly native: NativeEngine;
   /** [slot, serial, side, stop, upto] of what decoders want no more of; handed over at the next push. */
   private suppress: Float64Array = new Float64Array(5 * 1024);
@@ -39,6 +43,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const b = this.batch;
+    b.status.fill(0);
     this.native = new addon.Engine(
       {
         shard: options.shard,
@@ -93,6 +98,10 @@ export class Engine {
   /** False: these blocks are not of such an engine, and this one is not to be used. */
   restore(more: () => Uint8Array | undefined): boolean {
     return this.native.restore(more);
+  }
+  /** Gives the batch to the next engine: nothing is to be pushed or finished after this. */
+  release(): void {
+    if (spare.length < MAX_SPARE) spare.push(this.batch);
   }
   private handOver(): void {
     if (this.suppressed) this.native.suppress(this.suppress, this.suppressed);

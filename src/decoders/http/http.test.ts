@@ -96,6 +96,25 @@ test("after a hole in the answers nothing is paired wrongly: requests and answer
   expect(pairs).not.toContainEqual(["/b", 404]);
   expect(pairs.filter(([path]) => path).map(([path]) => path)).toEqual(expect.arrayContaining(["/a", "/b", "/c"]));
 });
+const post = "POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n";
+const uploaded = (e: Emission): unknown => (e.body as { http: { request?: { body?: { bytes: number } } } }).http.request?.body?.bytes;
+test("a hole in the answers while a body is uploaded: the request is written once, with its whole body", () => {
+  for (const early of [[], [[1, answer(413)]]] as [1, string][][]) {
+    const records = run([0, post], [0, "abc"], ...early, [1, null], [0, "def"], [0, get("/next")]);
+    expect(records.map((r) => [...told(r), uploaded(r)])).toEqual([
+      ["/up", early.length ? 413 : undefined, 6],
+      ["/next", undefined, undefined],
+    ]);
+  }
+});
+test("a hole in the requests while an answer's body comes: the exchange is written once", () => {
+  const half = "HTTP/1.1 200 x\r\nContent-Length: 6\r\n\r\n";
+  const records = run([0, post], [0, "abc"], [1, half], [1, "abc"], [0, null], [1, "def"], [0, get("/next")]);
+  expect(records.map(told)).toEqual([
+    ["/up", 200],
+    ["/next", undefined],
+  ]);
+});
 test("an exchange ends with the last byte of the response, whichever packet brought that", () => {
   const records: Emission[] = [];
   const session = http.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });

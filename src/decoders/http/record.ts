@@ -21,6 +21,8 @@ export interface Transaction {
   interim: number[];
   requestDone: boolean;
   responseDone: boolean;
+  /** A message may still be in the middle of its body when its transaction has to be written. */
+  written: boolean;
 }
 
 const REDACTED = "[redacted]";

@@ -26,7 +26,7 @@ export class Exchange {
   private at(k: number): Transaction {
     let t = this.open.get(k);
     if (!t) {
-      t = { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: false, responseDone: false };
+      t = { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: false, responseDone: false, written: false };
       this.open.set(k, t);
       if (this.open.size > MAX_OPEN) this.flush(["http-pipeline-limit"]);
     }
@@ -60,7 +60,7 @@ export class Exchange {
   }
   response(part: Part): Transaction {
     const t = this.detached
-      ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false }
+      ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false, written: false }
       : this.at(this.responses++);
     t.response = part;
     return t;
@@ -71,11 +71,16 @@ export class Exchange {
     this.settle(t);
   }
 
-  /** A hole where no body keeps sync: what waits for a response is written as it is, and pairing starts anew. */
+  /**
+   * A hole where no body keeps sync: pairing starts anew. What waits for its other half is written as it is; a message that the other side is in
+   * the middle of, with its end.
+   */
   lost(): void {
     for (const [k, t] of this.open) {
-      if (t.response && !t.responseDone) t.requestDone = true;
-      else {
+      if ((t.request && !t.requestDone) || (t.response && !t.responseDone)) {
+        t.requestDone ||= !t.request;
+        t.responseDone ||= !t.response;
+      } else {
         this.open.delete(k);
         this.write(t, []);
       }
@@ -104,7 +109,8 @@ export class Exchange {
 
   private write(t: Transaction, more: string[]): void {
     const first = t.request ?? t.response;
-    if (!first) return;
+    if (!first || t.written) return;
+    t.written = true;
     const { body: b, hosts } = body(t, this.keep);
     const parts = [t.request, t.response].filter((p) => p !== undefined);
     const anomalies = parts.flatMap((p) => [...p.head.anomalies, ...p.head.notes.names()]).concat(more);

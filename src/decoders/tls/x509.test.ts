@@ -130,6 +130,15 @@ test.each([
   const c = read({ key: sequence(sequence(oid(id), sequence(tlv(2, "0102"))), bits("aa")) });
   expect([c.keyAlgorithm, c.keySize]).toEqual([algorithm, undefined]);
 });
+test.each([
+  ["empty", tlv(6, "")],
+  ["longer than any field", tlv(6, "2a".repeat(60))],
+])("an OID that is %s tells no algorithm and no curve", (_, id) => {
+  const c = read({ key: sequence(sequence(id), bits("aa")) });
+  expect(c.keyAlgorithm).toBeUndefined();
+  const ec = read({ key: sequence(sequence(oid("1.2.840.10045.2.1"), id), bits("04aa")) });
+  expect([ec.keyAlgorithm, ec.keyCurve, ec.keySize]).toEqual(["EC", undefined, undefined]);
+});
 test("sizes of RSA and DSA keys are those of their numbers", () => {
   const rsa = (modulus: string): number | undefined =>
     read({ key: sequence(sequence(oid("1.2.840.113549.1.1.1")), bits(sequence(tlv(2, modulus), tlv(2, "03")))) }).keySize;

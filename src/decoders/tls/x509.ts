@@ -59,6 +59,10 @@ function* children(e: Tlv): Generator<Tlv> {
 const content = (e: Tlv): Uint8Array => e.bytes.subarray(e.from, e.to);
 const hex = (b: Uint8Array): string => Buffer.from(b).toString("hex").toUpperCase();
 
+/** No OID in use comes near; longer ones would not fit their fields. */
+const MAX_OID = 64;
+
+/** Dotted; empty where there is none that can be written so. */
 function oid(e: Tlv | undefined): string {
   if (!e) return "";
   const out: number[] = [];
@@ -71,7 +75,8 @@ function oid(e: Tlv | undefined): string {
     else out.push(v);
     v = 0;
   }
-  return out.join(".");
+  const dotted = out.join(".");
+  return dotted.length > MAX_OID ? "" : dotted;
 }
 
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -251,9 +256,10 @@ function publicKey(c: Certificate, key: Tlv): void {
   if (!algorithm || !bits) return;
   const [id, parameters] = children(algorithm);
   const name = oid(id);
-  c.keyAlgorithm = KEYS[name] ?? name;
+  c.keyAlgorithm = KEYS[name] ?? (name || undefined);
   if (c.keyAlgorithm === "EC" && parameters?.tag === 6) {
     const curve = oid(parameters);
+    if (curve === "") return;
     c.keyCurve = CURVES[curve] ?? curve;
     c.keySize = { secp256r1: 256, secp384r1: 384, secp521r1: 521, secp256k1: 256, secp224r1: 224 }[c.keyCurve];
   } else if (c.keyAlgorithm === "RSA" || c.keyAlgorithm === "RSA-PSS") {

@@ -7,7 +7,7 @@
  *
  * One call decodes one shard. It is synchronous between windows; it knows nothing of processes, queues or sinks.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { type Cut, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type DecodeOptions, INDEX_BLOCK_ROWS, MAX_RECORD_BYTES } from "./config.js";
 import { Engine } from "./engine/engine.js";
@@ -86,9 +86,9 @@ export async function decodeShard(
   };
   const fd = openSync(job.path, "r");
   try {
-    const rows = new Uint8Array(INDEX_BLOCK_ROWS * INDEX_BYTES);
+    const rows = new Uint8Array(Math.min(INDEX_BLOCK_ROWS, index.rows) * INDEX_BYTES);
     const view = new DataView(rows.buffer);
-    const window = new Window(fd, job.windowBytes);
+    const window = new Window(fd, Math.min(job.windowBytes, fstatSync(fd).size));
     for (let first = cut.rows; first < until; ) {
       const count = index.read(first, Math.min(INDEX_BLOCK_ROWS, cut.rows + (segments?.rows ?? Infinity) - first), rows);
       if (count === 0) break;

@@ -14,6 +14,8 @@ import { looksLike, readHead, type Source } from "./source.js";
 
 const ROWS_AT_ONCE = 16 * 1024;
 const BUFFERS = 4;
+/** Bytes of the shortest record of any format: no more rows than that many to a file. */
+const LEAST_RECORD = 16;
 
 export interface Surveyed {
   summary: NativeSummary;
@@ -73,15 +75,16 @@ async function walk(
   small: Hash | undefined,
   hooks: Hooks | undefined,
 ): Promise<void> {
-  const rows = new Uint8Array(ROWS_AT_ONCE * INDEX_BYTES);
+  const windowBytes = Math.min(options.windowBytes, source.size);
+  const rows = new Uint8Array(Math.min(ROWS_AT_ONCE, Math.ceil(source.size / LEAST_RECORD)) * INDEX_BYTES);
   const status = new Float64Array(4);
   let hashed = 0;
   let base = 0;
-  let want = options.windowBytes;
+  let want = windowBytes;
   for (;;) {
     options.signal?.throwIfAborted();
-    const size = Math.max(options.windowBytes, want);
-    const slot = hasher && size <= options.windowBytes ? await hasher.buffer() : undefined;
+    const size = Math.max(windowBytes, want);
+    const slot = hasher && size <= windowBytes ? await hasher.buffer() : undefined;
     const window = slot?.bytes ?? new Uint8Array(size);
     const got = readFully(fd, window, size, base);
     const last = base + got >= source.size || got < size;

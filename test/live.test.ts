@@ -84,6 +84,15 @@ async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 300; i++, await sleep(100)) if (holds()) return;
   throw new Error(`it did not come to this: ${holds}`);
 }
+/** What a stream of events said until it told of this. */
+async function said(response: Response, wanted: string): Promise<string> {
+  let text = "";
+  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes(wanted)) break;
+  }
+  return text;
+}
 /** Records without what differs between two captures of the same packets. */
 const bare = (d: string): Map<string, string[]> =>
   new Map(
@@ -316,6 +325,13 @@ live(
         expect(asked("recorded", "*", "--dataset", dataset, "--format", "ndjson")).toEqual(
           linesIn(join(dir, "decoded", "nd")).get(dataset),
         );
+      // One that ends beside a server that runs already.
+      const events = await fetch(`${s.url}/api/events`);
+      const beside = await launched("recorded", ["--record-only", "--filter", "udp", "--json", "--quiet"]);
+      replay(MIXED, "--topspeed");
+      const { id } = (await end(beside)).capture;
+      await until(() => entries("recorded").find((e) => e.id === id)?.status === "done");
+      expect(await said(events, id)).toContain(`"id":"${id}"`);
     } finally {
       await ended(s.child);
     }

@@ -11,11 +11,10 @@ import { cancel, deleteCapture, enqueue, progressOf, submit } from "../jobs/subm
 import { elasticSearch } from "../search/elasticsearch.js";
 import type { Settings } from "../settings.js";
 import type { Backend } from "./backend.js";
+import { changesOf, LOOK_MS } from "./changes.js";
 
 const SHARDS = 16;
 const WINDOW = 1 << 20;
-/** Time between two looks at what changed, ms. */
-const LOOK_MS = 700;
 
 export async function clusterBackend(s: Settings): Promise<Backend> {
   const c = await openCluster(s);
@@ -65,17 +64,7 @@ export async function clusterBackend(s: Settings): Promise<Backend> {
     cancel: (entry) => cancel(c, entry.id),
     progress: async (entry) => (UNFINISHED.includes(entry.status) ? progressOf(c, entry) : undefined),
     watch(changed) {
-      let seen: Map<string, string> | undefined;
-      const look = async (): Promise<void> => {
-        const all = await c.catalog.list().catch(() => undefined);
-        if (!all) return; // Elasticsearch is away: what changed meanwhile is told afterwards
-        const now = new Map(all.map((e) => [e.id, `${e.status} ${e.generation}`]));
-        if (seen) {
-          for (const [id, state] of now) if (seen.get(id) !== state) changed(id);
-          for (const id of seen.keys()) if (!now.has(id)) changed(id);
-        }
-        seen = now;
-      };
+      const look = changesOf(c.catalog, changed);
       void look();
       const timer = setInterval(() => void look(), LOOK_MS);
       return () => clearInterval(timer);

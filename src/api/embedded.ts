@@ -15,6 +15,7 @@ import { localTimer, startScheduler } from "../jobs/scheduler.js";
 import { removeRecordFiles } from "../records/files.js";
 import { duckSearch } from "../search/duckdb.js";
 import type { Backend } from "./backend.js";
+import { changesOf, LOOK_MS } from "./changes.js";
 
 /** Free bytes that an upload leaves on the disk. */
 const LEAVE_FREE = 1 << 30;
@@ -31,6 +32,16 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
   const imports = new EmbeddedImports(dataDir, catalog, changed, quota);
   const search = await duckSearch(dataDir);
   imports.wake(); // what an earlier server left
+  // Captures that end, and imports and deletions from a terminal, beside this server.
+  const look = changesOf(catalog, changed);
+  await look();
+  let version = catalog.version();
+  const timer = setInterval(() => {
+    if (catalog.version() === version) return;
+    version = catalog.version();
+    void look();
+    imports.wake();
+  }, LOOK_MS).unref();
   const shelf = sqliteShelf(dataDir);
   const schedules = schedulesOn(shelf);
   return {
@@ -111,6 +122,7 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
       return () => watchers.delete(w);
     },
     async close() {
+      clearInterval(timer);
       imports.close();
       search.close();
       shelf.close();

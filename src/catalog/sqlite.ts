@@ -5,7 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 import { systemError, ThreatflowError } from "../errors.js";
 import { type CaptureEntry, type Catalog, isIdPrefix, theOnly } from "./catalog.js";
 
-export function sqliteCatalog(dataDir: string): Catalog {
+/** `version` changes when another process has written. */
+export interface SqliteCatalog extends Catalog {
+  version(): number;
+}
+
+export function sqliteCatalog(dataDir: string): SqliteCatalog {
   let db: DatabaseSync;
   try {
     mkdirSync(dataDir, { recursive: true });
@@ -70,6 +75,7 @@ export function sqliteCatalog(dataDir: string): Catalog {
     async remove(id) {
       db.prepare("DELETE FROM entries WHERE id = ?").run(id);
     },
+    version: () => (db.prepare("PRAGMA data_version").get() as { data_version: number }).data_version,
     close: () => db.close(),
   };
 }

@@ -48,6 +48,7 @@ void Engine::take(const IndexRow& row, uint64_t packet, const uint8_t* p) {
 
 // The completing fragment's packet goes on with the whole payload; that may hold a tunnel, and in it another fragment.
 void Engine::fragment(const Packet& p, const IndexRow& row, uint64_t packet, int depth) {
+  if (std::unique_ptr<Datagram> old = defrag_.too_old(p, row.clock)) given_up(*old, EndReason::timeout);
   std::unique_ptr<Datagram> d = defrag_.add(p, packet, row.time, row.clock);
   if (!d) return;
   Packet whole = p;
@@ -256,7 +257,7 @@ void Engine::close(Flow* f, EndReason reason) {
   flows_.remove(f);
 }
 
-// Flows whose timeout the clock has passed leave memory. When they do is nobody's business: their end is the same at any time.
+// Flows and datagrams whose timeout the clock has passed leave memory. When they do is nobody's business: their end is the same at any time.
 void Engine::expire(uint64_t clock, uint32_t most) {
   for (int l = 0; l < FlowTable::kLists; l++)
     while (most && b_->room()) {

@@ -9,9 +9,13 @@ namespace tf {
 
 size_t Defrag::Hash::operator()(const Id& id) const { return siphash(key, reinterpret_cast<const uint8_t*>(&id), sizeof id); }
 
+Defrag::Id Defrag::id_of(const Packet& p) {
+  return {p.source, p.destination, p.fragment_id, p.version, p.version == 4 ? p.protocol : uint8_t{0}, 0};
+}
+
 std::unique_ptr<Datagram> Defrag::add(const Packet& p, uint64_t packet, int64_t time, uint64_t clock,
                                       const std::vector<uint64_t>* rows) {
-  const Id id{p.source, p.destination, p.fragment_id, p.version, p.version == 4 ? p.protocol : uint8_t{0}, 0};
+  const Id id = id_of(p);
   auto [it, fresh] = table_.try_emplace(id);
   if (fresh) {
     it->second = std::make_unique<Datagram>();
@@ -122,6 +126,20 @@ void Defrag::finish(Datagram& d) {
   }
 }
 
+// Out of the table, incomplete.
+std::unique_ptr<Datagram> Defrag::leave(std::unordered_map<Id, std::unique_ptr<Datagram>, Hash>::iterator it) {
+  std::unique_ptr<Datagram> d = std::move(it->second);
+  bytes_ -= d->bytes.size();
+  table_.erase(it);
+  d->oddities.add(Anomaly::ip_fragment_incomplete, 0, d->total, d->covered.empty() ? 0 : d->covered.back().second);
+  return d;
+}
+
+std::unique_ptr<Datagram> Defrag::too_old(const Packet& p, uint64_t clock) {
+  auto it = table_.find(id_of(p));
+  return it != table_.end() && clock > it->second->started + kFragmentTimeout ? leave(it) : nullptr;
+}
+
 std::unique_ptr<Datagram> Defrag::give_up(uint64_t clock, bool all) {
   while (!order_.empty()) {
     auto it = table_.find(order_.front().first);
@@ -132,12 +150,8 @@ std::unique_ptr<Datagram> Defrag::give_up(uint64_t clock, bool all) {
     bool limit = table_.size() > kMaxDatagrams || bytes_ > kMaxFragmentBytes;
     if (!all && !limit && clock <= it->second->started + kFragmentTimeout) return nullptr;
     if (limit && !all) limit_hits++;
-    std::unique_ptr<Datagram> d = std::move(it->second);
-    bytes_ -= d->bytes.size();
-    table_.erase(it);
     order_.pop_front();
-    d->oddities.add(Anomaly::ip_fragment_incomplete, 0, d->total, d->covered.empty() ? 0 : d->covered.back().second);
-    return d;
+    return leave(it);
   }
   return nullptr;
 }

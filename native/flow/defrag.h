@@ -51,6 +51,8 @@ class Defrag {
   // Takes a fragment; returns the datagram when this one completed it (it leaves the table), else null.
   std::unique_ptr<Datagram> add(const Packet& p, uint64_t packet, int64_t time, uint64_t clock,
                                 const std::vector<uint64_t>* rows = nullptr);
+  // The datagram that this fragment would join but for its age, else null: it is given up now, and the fragment begins a new one.
+  std::unique_ptr<Datagram> too_old(const Packet& p, uint64_t clock);
   // The oldest datagram that is to be given up at this clock (or for a limit, or `all`), else null.
   std::unique_ptr<Datagram> give_up(uint64_t clock, bool all);
   // `restore` wants an empty one.
@@ -71,6 +73,8 @@ class Defrag {
     uint64_t key[2];
     size_t operator()(const Id& id) const;
   };
+  static Id id_of(const Packet& p);
+  std::unique_ptr<Datagram> leave(std::unordered_map<Id, std::unique_ptr<Datagram>, Hash>::iterator it);
   void insert(Datagram& d, const Packet& p, Piece piece);
   void finish(Datagram& d);
 

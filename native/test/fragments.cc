@@ -131,7 +131,29 @@ static void kept_apart() {
   check(text(o) == "bbbbbbbb", "with all between it is");
 }
 
+// A fragment that comes after its datagram's time begins another one, also where many flows end with the same jump of the clock.
+static void too_late() {
+  std::vector<uint8_t> file = pcap_head(101);
+  for (uint16_t i = 0; i < 100; i++) {
+    std::vector<uint8_t> p = bytes("4500001d00000000401100000a0000010a0000ff" "1000000900090000" "61");
+    put_be16(&p[20], static_cast<uint16_t>(1024 + i));
+    pcap_add(file, 1, p.data(), p.size());
+  }
+  auto fragment = [&](uint32_t time, const char* place) {
+    std::vector<uint8_t> p = bytes(std::string("4500001c0007") + place + "401100000a0000020a000003" "1388177000100000");
+    pcap_add(file, time, p.data(), p.size());
+  };
+  fragment(1, "2000");
+  fragment(1000, "0001");
+  Outcome one = run_capture(file.data(), file.size(), 1 << 16, 1, Overlap::linux_, true), more = run_capture(file.data(), file.size(), 1 << 16, 3);
+  int incomplete = 0;
+  for (const EventRow& r : one.rows) incomplete += r.type == static_cast<uint32_t>(Event::note) && static_cast<Anomaly>(r.extra) == Anomaly::ip_fragment_incomplete;
+  check(incomplete == 2 && one.flows == 102, "a fragment that comes too late begins a datagram of its own");
+  check(one.sum == more.sum, "in any number of shards");
+}
+
 void fragments() {
+  too_late();
   kept_apart();
   overlaps();
 }

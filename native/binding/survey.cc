@@ -146,12 +146,12 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
       text("description", f.description);
       text("filter", f.filter);
       text("os", f.os);
-      if (f.has_stats) {
-        num(o, "received", static_cast<double>(f.received));
-        num(o, "dropped", static_cast<double>(f.dropped));
-        num(o, "accepted", static_cast<double>(f.accepted));
-        num(o, "osDropped", static_cast<double>(f.os_dropped));
-      }
+      auto counter = [&](const char* k, uint64_t v) {
+        if (v != kNotTold) num(o, k, static_cast<double>(v));
+      };
+      counter("received", f.received);
+      counter("dropped", f.dropped);
+      counter("osDropped", f.os_dropped);
       interfaces.Set(i, o);
     }
     out.Set("interfaces", interfaces);

@@ -18,6 +18,7 @@ int64_t to_ns(uint64_t seconds, uint64_t ns, bool* clamped) {
 }
 }  // namespace
 
+uint64_t Walker::u64(const uint8_t* p) const { return big_endian ? be64(p) : static_cast<uint64_t>(le32(p + 4)) << 32 | le32(p); }
 uint32_t Walker::u32(const uint8_t* p) const { return big_endian ? be32(p) : le32(p); }
 uint16_t Walker::u16(const uint8_t* p) const { return big_endian ? be16(p) : le16(p); }
 
@@ -259,8 +260,7 @@ void Walker::interface_block(const uint8_t* p, uint32_t size) {
       i.ticks = ticks;
     }
     if (code == 14 && len >= 8) {
-      uint64_t raw = big_endian ? be64(v) : (static_cast<uint64_t>(le32(v + 4)) << 32 | le32(v));
-      i.offset_s = static_cast<int64_t>(raw);
+      i.offset_s = static_cast<int64_t>(u64(v));
     }
   });
   interfaces.push_back(i);
@@ -271,23 +271,21 @@ void Walker::statistics_block(const uint8_t* p, uint32_t size) {
   size_t n = section_interfaces_ + static_cast<size_t>(u32(p + 8));
   if (n >= interfaces.size()) return;
   Interface& i = interfaces[n];
-  i.has_stats = true;
   options(p + 20, p + size - 4, [&](uint16_t code, const uint8_t* v, uint16_t len) {
     if (code == 1) return comment(0, v, len);
     if (len < 8) return;
-    uint64_t n64 = big_endian ? be64(v) : (static_cast<uint64_t>(le32(v + 4)) << 32 | le32(v));
+    uint64_t n64 = u64(v);
+    if (n64 > kMaxCounter) return;
     if (code == 4) i.received = n64;
     if (code == 5) i.dropped = n64;
-    if (code == 6) i.accepted = n64;
     if (code == 7) i.os_dropped = n64;
-    if (code == 8) i.delivered = n64;
   });
 }
 
 void Walker::packet_options(const uint8_t* p, const uint8_t* end) {
   options(p, end, [&](uint16_t code, const uint8_t* v, uint16_t len) {
     if (code == 1) comment(packets + 1, v, len);
-    if (code == 4 && len >= 8) packet_drops += big_endian ? be64(v) : (static_cast<uint64_t>(le32(v + 4)) << 32 | le32(v));
+    if (code == 4 && len >= 8 && u64(v) <= kMaxCounter) packet_drops = std::min(packet_drops + u64(v), kMaxCounter);
   });
 }
 

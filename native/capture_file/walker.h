@@ -12,14 +12,15 @@ constexpr uint32_t kMaxRecord = 16u << 20;    // a larger record is a broken one
 constexpr uint32_t kResyncBytes = 1u << 20;   // how far resync looks ahead, whatever the window
 constexpr uint32_t kMaxComments = 1000;       // comments kept for a capture
 constexpr uint32_t kMaxInterfaces = 65536;    // interfaces over all sections
+constexpr uint64_t kMaxCounter = (1ULL << 53) - 1;  // larger ones count nothing: writers put all ones for what they do not know
+constexpr uint64_t kNotTold = UINT64_MAX;
 
 struct Interface {
   uint32_t linktype = 0, snaplen = 0, section = 0;
   uint64_t ticks = 1000000;  // ticks a second
   int64_t offset_s = 0;
   std::string name, description, filter, os;
-  bool has_stats = false;
-  uint64_t received = 0, dropped = 0, accepted = 0, os_dropped = 0, delivered = 0;
+  uint64_t received = kNotTold, dropped = kNotTold, os_dropped = kNotTold;  // by the interface's statistics block
 };
 
 struct Record {
@@ -71,6 +72,7 @@ class Walker {
   const uint8_t* here() const { return data_ + pos_; }
   Status more(size_t needed);
   bool plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size) const;
+  uint64_t u64(const uint8_t* p) const;
   uint32_t u32(const uint8_t* p) const;
   uint16_t u16(const uint8_t* p) const;
   void read_pcap(const uint8_t* p, Record& r) const;

@@ -81,6 +81,26 @@ static void pcapng() {
   }
 }
 
+// What a file does not tell, or tells as all ones, is not told.
+static void counters() {
+  for (bool big : {false, true}) {
+    Blocks b{big, {}};
+    b.section();
+    b.interface(1, 96, 6, 0);
+    auto number = [&](uint32_t code, uint64_t v) {
+      b.u16(code), b.u16(8);
+      for (int half : {0, 1}) b.u32(static_cast<uint32_t>(half == big ? v : v >> 32));
+    };
+    b.block(5, [&] { b.u32(0), b.u32(0), b.u32(0), number(4, (7ull << 32) + 9), number(5, UINT64_MAX), b.u16(0), b.u16(0); });
+    b.block(6, [&] { b.u32(0), b.u32(0), b.u32(0), b.u32(4), b.u32(4), b.u32(0), number(4, 3), b.u16(0), b.u16(0); });
+    b.block(6, [&] { b.u32(0), b.u32(0), b.u32(0), b.u32(4), b.u32(4), b.u32(0), number(4, UINT64_MAX - 1), b.u16(0), b.u16(0); });
+    Walker w;
+    check(records(w, b.file).size() == 2 && w.packet_drops == 3, "packets' own drop counts are added up, but for impossible ones");
+    check(w.interfaces[0].received == (7ull << 32) + 9 && w.interfaces[0].dropped == kNotTold && w.interfaces[0].os_dropped == kNotTold,
+          "an interface's counters, but for those that are unknown");
+  }
+}
+
 static void classic() {
   for (bool big : {false, true})
     for (bool nanos : {false, true}) {
@@ -166,6 +186,7 @@ std::vector<std::pair<std::string, std::vector<uint8_t>>> capture_samples() {
 
 void capture_files() {
   pcapng();
+  counters();
   classic();
 }
 

@@ -118,7 +118,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
       out.told += " " + std::to_string(v);
     for (const Interface& i : w.interfaces) {
       out.told += "\ninterface " + i.name + ":" + i.description + ":" + i.filter + ":" + i.os;
-      for (uint64_t v : {static_cast<uint64_t>(i.linktype), static_cast<uint64_t>(i.snaplen), i.ticks, static_cast<uint64_t>(i.offset_s), i.received, i.dropped, i.accepted, i.os_dropped, i.delivered})
+      for (uint64_t v : {static_cast<uint64_t>(i.linktype), static_cast<uint64_t>(i.snaplen), i.ticks, static_cast<uint64_t>(i.offset_s), i.received, i.dropped, i.os_dropped})
         out.told += " " + std::to_string(v);
     }
     for (const auto& [type, n] : survey.frames) out.told += "\nframes " + std::to_string(type) + " " + std::to_string(n);

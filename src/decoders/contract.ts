@@ -83,7 +83,7 @@ export interface Session {
   data(side: Side, bytes: Uint8Array, at: Locate, stream: number): Progress;
   gap(side: Side, length: number, at: At): "resync" | "stop";
   skipped(side: Side, length: number, missing: number, at: At): void;
-  /** A side ended (FIN): no more bytes of it. The other may go on. */
+  /** A side ended (FIN), or nothing more of it is looked at: no more bytes of it. The other may go on. */
   sideEnd?(side: Side, at: At): void;
   /** Nothing more comes of either side. */
   end(): void;

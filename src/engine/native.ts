@@ -24,7 +24,6 @@ export interface NativeInterface {
   os?: Buffer;
   received?: number;
   dropped?: number;
-  accepted?: number;
   osDropped?: number;
 }
 export interface NativeSummary {

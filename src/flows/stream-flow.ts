@@ -74,7 +74,9 @@ export class StreamFlow {
     this.wake(side);
   }
 
+  /** What the native side tells of a stopped side depends on when it learnt of the stop: nothing of it counts. */
   sideEnd(side: number, at: At): void {
+    if (this.halves[side].stopped) return;
     this.endSide(side, at);
     if (this.session && this.halves.every((h) => h.ended)) this.close();
   }
@@ -124,6 +126,7 @@ export class StreamFlow {
     h.skipUntil = -1;
     h.clear();
     this.tellSkip(this.flow, side, true, 0);
+    if (this.session) this.endSide(side, h.last); // who waits for this side learns that nothing more will come
   }
   private skipped(side: number, at: At): void {
     const h = this.halves[side];
@@ -278,7 +281,9 @@ export class StreamFlow {
     this.candidate = undefined;
     for (const h of this.halves) h.exhausted = false;
     for (const side of [0, 1]) {
-      if (this.halves[side].ended) this.session.sideEnd?.(this.role(side), this.halves[side].last);
+      const h = this.halves[side];
+      if (h.ended || h.stopped) this.session.sideEnd?.(this.role(side), h.last);
+      h.ended ||= h.stopped;
     }
     if (this.halves[1 - c.side].available) this.run(1 - c.side);
   }

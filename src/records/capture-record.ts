@@ -78,6 +78,7 @@ export function captureEmission(
         truncated_at: s.truncated ? s.truncatedAt : undefined,
         broken_records: s.brokenRecords || undefined,
         broken_bytes: s.brokenBytes || undefined,
+        packet_drops: s.packetDrops || undefined,
         comments: s.comments.length ? s.comments.map((c) => text(c.text, 4096) ?? "") : undefined,
         interfaces: s.interfaces.length
           ? s.interfaces.slice(0, 256).map((i, id) => ({

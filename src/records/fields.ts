@@ -285,6 +285,12 @@ export const FIELDS = [
   { name: "capture.truncated_at", type: "long", in: CAPTURE, doc: "Offset at which the file ends inside a record." },
   { name: "capture.broken_records", type: "long", in: CAPTURE, doc: "Broken records that were skipped." },
   { name: "capture.broken_bytes", type: "long", in: CAPTURE, doc: "Bytes that belong to no whole record." },
+  {
+    name: "capture.packet_drops",
+    type: "long",
+    in: CAPTURE,
+    doc: "Packets that were lost before those in the file, by what these say of it (pcapng `epb_dropcount`).",
+  },
   { name: "capture.comments", type: "keyword", list: true, max: 4096, in: CAPTURE, doc: "Comments in the file." },
   { name: "capture.interfaces", type: "object", list: true, in: CAPTURE, doc: "Interfaces that the file names." },
   { name: "capture.interfaces.id", type: "keyword", max: 16, in: CAPTURE, doc: "Number, from 0." },

@@ -1,0 +1,46 @@
+/** One TCP flow above reassembly: what it tells does not depend on when the native side learns what is wanted no more. */
+import type { Emission } from "../decoders/contract.js";
+import { Flow } from "./flow.js";
+import { StreamFlow } from "./stream-flow.js";
+
+const TCP = 6 | (4 << 8) | 0x30000;
+const at = (packet: number): { packet: number; seconds: number; nanos: number } => ({ packet, seconds: 0, nanos: 0 });
+
+type Step = (f: StreamFlow) => void;
+/** Records of an HTTP-like flow on port 80; the steps in order. */
+function told(...steps: Step[]): unknown[] {
+  const records: Emission[] = [];
+  const flow = new Flow(0, 1, TCP, (50000 << 16) | 80, 0, "");
+  const f = new StreamFlow(flow, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false }, () => undefined);
+  for (const step of steps) step(f);
+  f.end(at(99));
+  return records.map((e) => (e.body as { http: { response?: { status_code: number } } }).http.response?.status_code);
+}
+const bytes =
+  (side: number, text: string, packet: number, stream = 0): Step =>
+  (f) =>
+    f.data(side, Buffer.from(text), stream, at(packet));
+const fin =
+  (side: number, packet: number): Step =>
+  (f) =>
+    f.sideEnd(side, at(packet));
+const hole =
+  (side: number, length: number, stream: number, packet: number): Step =>
+  (f) =>
+    f.gap(side, length, stream, at(packet));
+const answer = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nbegin";
+
+test("an answer does not wait for a side whose bytes are no request: its end may be told or not", () => {
+  const foreign = bytes(0, "=ET / HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+  const lost = hole(1, 100, answer.length, 4);
+  expect(told(foreign, bytes(1, answer, 2), fin(0, 3), lost)).toEqual([200]);
+  expect(told(foreign, bytes(1, answer, 2), lost)).toEqual([200]);
+});
+test("nor for one whose bytes stop being requests, whenever they do", () => {
+  const asked = bytes(0, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1);
+  const foreign = bytes(0, "nothing of HTTP\r\n\r\n", 3, 27);
+  const more = bytes(1, "HTTP/1.1 204 x\r\n\r\nHTTP/1.1 404 x\r\nContent-Length: 9\r\n\r\n", 2);
+  const lost = hole(1, 100, 55, 5);
+  expect(told(asked, foreign, more, fin(0, 4), lost)).toEqual([204, 404]);
+  expect(told(asked, more, foreign, lost)).toEqual([204, 404]);
+});

@@ -43,6 +43,8 @@ export interface FlowView {
   readonly protocol: number;
   readonly clientPort: number;
   readonly serverPort: number;
+  /** A connection whose beginning is not in the capture: what comes first may answer what was never seen. */
+  readonly midstream?: boolean;
 }
 
 /** A record as a decoder emits it; the envelope is added in src/records. */

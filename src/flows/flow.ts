@@ -76,6 +76,7 @@ export class Flow {
       protocol: this.protocol,
       clientPort: this.port(this.flip),
       serverPort: this.port(1 - this.flip),
+      midstream: this.protocol === 6 && !this.originKnown,
     };
   }
   /** Sets who the client is; where the handshake is not in the capture, that also tells who began (SEMANTICS 20). */

@@ -3,18 +3,26 @@ import type { Emission } from "../decoders/contract.js";
 import { Flow } from "./flow.js";
 import { StreamFlow } from "./stream-flow.js";
 
-const TCP = 6 | (4 << 8) | 0x30000;
+const MIDSTREAM = 6 | (4 << 8) | 0x10000;
+const TCP = MIDSTREAM | 0x20000;
 const at = (packet: number): { packet: number; seconds: number; nanos: number } => ({ packet, seconds: 0, nanos: 0 });
 
 type Step = (f: StreamFlow) => void;
 /** Records of an HTTP-like flow on port 80; the steps in order. */
 function told(...steps: Step[]): unknown[] {
-  const records: Emission[] = [];
-  const flow = new Flow(0, 1, TCP, (50000 << 16) | 80, 0, "");
-  const f = new StreamFlow(flow, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false }, () => undefined);
+  return records(TCP, ...steps).map(([, status]) => status);
+}
+/** Target and status. */
+function records(packed: number, ...steps: Step[]): [string | undefined, number | undefined][] {
+  const all: Emission[] = [];
+  const flow = new Flow(0, 1, packed, (50000 << 16) | 80, 0, "");
+  const f = new StreamFlow(flow, { record: (e) => all.push(e), anomaly: () => undefined }, { credentials: false }, () => undefined);
   for (const step of steps) step(f);
   f.end(at(99));
-  return records.map((e) => (e.body as { http: { response?: { status_code: number } } }).http.response?.status_code);
+  return all.map((e) => {
+    const b = e.body as { url?: { original: string }; http: { response?: { status_code: number } } };
+    return [b.url?.original, b.http.response?.status_code];
+  });
 }
 const bytes =
   (side: number, text: string, packet: number, stream = 0): Step =>
@@ -43,4 +51,17 @@ test("nor for one whose bytes stop being requests, whenever they do", () => {
   const lost = hole(1, 100, 55, 5);
   expect(told(asked, foreign, more, fin(0, 4), lost)).toEqual([204, 404]);
   expect(told(asked, more, foreign, lost)).toEqual([204, 404]);
+});
+test("an answer that comes before any request answers the next one only where the connection's beginning was seen", () => {
+  const early = bytes(1, "HTTP/1.1 204 x\r\n\r\n", 1);
+  const asked = bytes(0, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", 2);
+  const later = bytes(1, "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", 3, 18);
+  expect(records(TCP, early, asked, later)).toEqual([
+    ["/a", 204],
+    [undefined, 404],
+  ]);
+  expect(records(MIDSTREAM, early, asked, later)).toEqual([
+    [undefined, 204],
+    ["/a", 404],
+  ]);
 });

@@ -1,5 +1,5 @@
 /** What golden captures do not reach: the beginnings of messages, what bodies look like, answers after a hole. */
-import type { At, Emission, Session } from "../contract.js";
+import type { At, Emission, FlowView, Session } from "../contract.js";
 import { http } from "./index.js";
 import { sniff } from "./sniff.js";
 
@@ -53,8 +53,11 @@ test.each([
 
 /** Each side's bytes, one call a message; null: a hole. */
 function run(...turns: [0 | 1, string | null][]): Emission[] {
+  return runOn(view, ...turns);
+}
+function runOn(flow: FlowView, ...turns: [0 | 1, string | null][]): Emission[] {
   const records: Emission[] = [];
-  const session: Session = http.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
+  const session: Session = http.open(flow, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
   const rest = ["", ""];
   for (const [side, text] of turns) {
     if (text === null) {
@@ -95,6 +98,14 @@ test("after a hole in the answers nothing is paired wrongly: requests and answer
   expect(pairs).toContainEqual(["/a", 200]);
   expect(pairs).not.toContainEqual(["/b", 404]);
   expect(pairs.filter(([path]) => path).map(([path]) => path)).toEqual(expect.arrayContaining(["/a", "/b", "/c"]));
+});
+test("a connection picked up in the middle: an answer whose request was never seen stands alone, and takes none of the later requests", () => {
+  const midstream = { ...view, midstream: true };
+  expect(runOn(midstream, [1, answer(200)], [0, get("/a")], [1, answer(404)], [0, get("/b")], [1, answer(302)]).map(told)).toEqual([
+    [undefined, 200],
+    ["/a", 404],
+    ["/b", 302],
+  ]);
 });
 const post = "POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n";
 const uploaded = (e: Emission): unknown => (e.body as { http: { request?: { body?: { bytes: number } } } }).http.request?.body?.bytes;

@@ -45,9 +45,9 @@ class Http implements Session {
   /** The answer to CONNECT or Upgrade: what becomes of the connection. */
   private switched: "no" | "yes" | undefined;
 
-  constructor(emit: Emit, settings: DecoderSettings) {
+  constructor(emit: Emit, settings: DecoderSettings, midstream: boolean) {
     this.emit = emit;
-    this.exchange = new Exchange(emit, settings.credentials);
+    this.exchange = new Exchange(emit, settings.credentials, midstream);
   }
 
   data(side: Side, bytes: Uint8Array, at: Locate, stream: number): Progress {
@@ -379,6 +379,6 @@ export const http: Decoder = {
     const s = responseVerdict(bytes);
     return s.sure === "no" ? q : s;
   },
-  open: (_flow, emit, settings) => new Http(emit, settings),
+  open: (flow, emit, settings) => new Http(emit, settings, flow.midstream === true),
   state: [Http, Direction, Exchange],
 };

@@ -13,14 +13,15 @@ export class Exchange {
   private responses = 0;
   /** Requests seen on the connection: the ordinal, which no gap resets. */
   private ordinal = 0;
-  /** After a gap: responses belong to nobody until the next request line. */
-  private detached = false;
+  /** After a gap, and where a connection is picked up in the middle: responses belong to nobody until the next request line. */
+  private detached: boolean;
   clientOver = false;
   private readonly emit: Emit;
   private readonly keep: boolean;
-  constructor(emit: Emit, keep: boolean) {
+  constructor(emit: Emit, keep: boolean, midstream: boolean) {
     this.emit = emit;
     this.keep = keep;
+    this.detached = midstream;
   }
 
   private at(k: number): Transaction {

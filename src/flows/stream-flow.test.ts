@@ -65,3 +65,32 @@ test("an answer that comes before any request answers the next one only where th
     ["/a", 404],
   ]);
 });
+test("requests behind a hole are told late: no answer is given to a request that it was captured before, none shifts", () => {
+  const asked = (path: string, packet: number, stream: number): Step => bytes(0, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`, packet, stream);
+  const [one, two, three] = [204, 304, 404].map((status) => `HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`);
+  const size = one.length;
+  // The first request is lost; the hole is known only when the second one's answer has been seen.
+  const late = [
+    bytes(1, one, 2),
+    bytes(1, two, 4, size),
+    hole(0, 40, 0, 3),
+    asked("/b", 3, 40),
+    asked("/c", 5, 78),
+    bytes(1, three, 6, 2 * size),
+  ];
+  expect(records(TCP, ...late)).toEqual([
+    [undefined, 204],
+    ["/b", 304],
+    ["/c", 404],
+  ]);
+  // An answer too long to be held back until then stands alone, and its request too: those that follow still meet.
+  const long = `HTTP/1.1 200 x\r\nContent-Length: 40000\r\n\r\n${"-".repeat(40000)}`;
+  const held = [bytes(1, long, 4), hole(0, 40, 0, 3), asked("/b", 3, 40), asked("/c", 5, 78), bytes(1, three, 6, long.length)];
+  expect(records(TCP, ...held)).toEqual(
+    expect.arrayContaining([
+      [undefined, 200],
+      ["/b", undefined],
+      ["/c", 404],
+    ]),
+  );
+});

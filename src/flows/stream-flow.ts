@@ -17,6 +17,8 @@ export class StreamFlow {
   private readonly settings: DecoderSettings;
   private readonly tellSkip: Skip;
   private finished = false;
+  /** A side with a hole, whose next bytes (held back until now) may tell more to the other, which waits. */
+  private hole: number | undefined;
   /** How far each side's stream is known to reach, skipped bytes and gaps included. */
   private readonly ends: [number, number] = [0, 0];
 
@@ -45,6 +47,7 @@ export class StreamFlow {
     }
     h.append(bytes, stream, at);
     this.run(side);
+    this.wakeBehindHole();
     h.keep();
     if (h.available > MAX_UNCONSUMED) {
       this.emit.anomaly("stream-buffer-limit", at, { needed: h.available, had: MAX_UNCONSUMED });
@@ -54,6 +57,7 @@ export class StreamFlow {
 
   gap(side: number, length: number, stream: number, at: At): void {
     const h = this.halves[side];
+    this.wakeBehindHole();
     if (h.stopped || this.finished) return;
     this.reached(side, stream + length);
     if (h.skipping) {
@@ -71,7 +75,7 @@ export class StreamFlow {
     if (h.handed) return;
     h.waiting = false;
     if (this.session.gap(this.role(side), length, at) === "stop") this.stop(side);
-    this.wake(side);
+    else this.hole = side;
   }
 
   /** What the native side tells of a stopped side depends on when it learnt of the stop: nothing of it counts. */
@@ -81,6 +85,7 @@ export class StreamFlow {
     if (this.session && this.halves.every((h) => h.ended)) this.close();
   }
   private endSide(side: number, at: At): void {
+    this.wakeBehindHole();
     const h = this.halves[side];
     if (h.ended || this.finished) return;
     h.ended = true;
@@ -221,6 +226,11 @@ export class StreamFlow {
     for (const side of [0, 1]) if (this.halves[side].available) this.run(side);
   }
 
+  private wakeBehindHole(): void {
+    const side = this.hole;
+    this.hole = undefined;
+    if (side !== undefined) this.wake(side);
+  }
   private wake(side: number): void {
     const other = this.halves[1 - side];
     if (!other.waiting || other.stopped) return;

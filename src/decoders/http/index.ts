@@ -20,7 +20,7 @@ import { SNIFF_BYTES } from "./sniff.js";
 import { Exchange } from "./state.js";
 
 /** A response waits for its request (the method frames it) until this much of it stands there. */
-const PATIENCE = 16 * 1024;
+const PATIENCE = 32 * 1024;
 const MAX_CHUNK_LINE = 4096;
 const EMPTY = new Uint8Array(0);
 
@@ -121,8 +121,8 @@ class Http implements Session {
   }
 
   private responseHead(d: Direction, bytes: Uint8Array, at: Locate, stream: number): Progress {
-    const request = this.exchange.answering();
-    if (!request && !this.exchange.alone && bytes.length <= PATIENCE) return { kind: "wait", consumed: 0 };
+    const request = this.exchange.answering(at(0));
+    if (!request && !this.exchange.nothingToWaitFor(at(0)) && bytes.length <= PATIENCE) return { kind: "wait", consumed: 0 };
     if (bytes.length < 5 && !this.ended[1]) return { kind: "need", consumed: 0, need: 5 };
     let lead = 0;
     while (lead < bytes.length && (bytes[lead] === 13 || bytes[lead] === 10)) lead++;
@@ -146,7 +146,7 @@ class Http implements Session {
     d.scanned = 0;
     const method = request?.head.method;
     if (head.status >= 100 && head.status < 200 && head.status !== 101) {
-      this.exchange.interim(head.status);
+      this.exchange.interim(head.status, at(0));
       return { kind: "ok", consumed: end };
     }
     const tunnel = head.status === 101 || (method === "CONNECT" && head.status >= 200 && head.status < 300);

@@ -6,6 +6,18 @@ import { body, type Part, type Transaction } from "./record.js";
 const MAX_OPEN = 16384;
 /** Interim answers kept of a transaction. */
 const MAX_INTERIM = 64;
+/** Answers behind a hole that are remembered: a request that is delivered late may be what one of them answered. */
+const MAX_ALONE = 64;
+
+const half = (): Transaction => ({
+  ordinal: 0,
+  request: undefined,
+  response: undefined,
+  interim: [],
+  requestDone: false,
+  responseDone: false,
+  written: false,
+});
 
 export class Exchange {
   private readonly open = new Map<number, Transaction>();
@@ -15,6 +27,10 @@ export class Exchange {
   private ordinal = 0;
   /** After a gap, and where a connection is picked up in the middle: responses belong to nobody until the next request line. */
   private detached: boolean;
+  /** From a hole to the next pair: what was captured before a request is no answer to it. */
+  private doubtful = false;
+  /** Packets in which answers began that stand alone, since the last pair. */
+  private readonly alone: number[] = [];
   clientOver = false;
   private readonly emit: Emit;
   private readonly keep: boolean;
@@ -27,7 +43,7 @@ export class Exchange {
   private at(k: number): Transaction {
     let t = this.open.get(k);
     if (!t) {
-      t = { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: false, responseDone: false, written: false };
+      t = half();
       this.open.set(k, t);
       if (this.open.size > MAX_OPEN) this.flush(["http-pipeline-limit"]);
     }
@@ -35,9 +51,17 @@ export class Exchange {
   }
 
   request(part: Part): Transaction {
+    this.doubtful ||= this.detached;
     this.detached = false;
+    const ordinal = ++this.ordinal;
+    // Held back behind a hole while its answer was told: the next answer is not its own.
+    const answered = this.alone.findIndex((packet) => packet > part.at.packet);
+    if (answered >= 0) {
+      this.alone.splice(0, answered + 1);
+      return { ...half(), ordinal, request: part, responseDone: true };
+    }
     const t = this.at(this.requests++);
-    t.ordinal = ++this.ordinal;
+    t.ordinal = ordinal;
     t.request = part;
     return t;
   }
@@ -47,24 +71,37 @@ export class Exchange {
     this.settle(t);
   }
 
-  /** The request that the next response answers; undefined: not seen (yet). */
-  answering(): Part | undefined {
-    return this.detached ? undefined : this.open.get(this.responses)?.request;
+  /** The request that a response which begins here answers; undefined: not seen (yet). */
+  answering(at: At): Part | undefined {
+    return this.standsAlone(at) ? undefined : this.open.get(this.responses)?.request;
   }
-  /** Nothing to wait for: the next response stands alone. */
-  get alone(): boolean {
-    return this.detached || this.clientOver;
+  /** Nothing to wait for: a response that begins here stands alone. */
+  nothingToWaitFor(at: At): boolean {
+    return this.clientOver || this.standsAlone(at);
   }
-  interim(status: number): void {
-    const t = this.detached ? undefined : this.at(this.responses);
+  private standsAlone(at: At): boolean {
+    const next = this.open.get(this.responses)?.request;
+    return this.detached || (this.doubtful && next !== undefined && next.at.packet > at.packet);
+  }
+  interim(status: number, at: At): void {
+    const t = this.standsAlone(at) ? undefined : this.at(this.responses);
     if (t && t.interim.length < MAX_INTERIM) t.interim.push(status);
   }
   response(part: Part): Transaction {
-    const t = this.detached
-      ? { ordinal: 0, request: undefined, response: undefined, interim: [], requestDone: true, responseDone: false, written: false }
-      : this.at(this.responses++);
+    if (this.standsAlone(part.at)) {
+      this.toldAlone(part);
+      return { ...half(), response: part, requestDone: true };
+    }
+    const t = this.at(this.responses++);
     t.response = part;
+    if (t.request) {
+      this.doubtful = false;
+      this.alone.length = 0;
+    }
     return t;
+  }
+  private toldAlone(part: Part): void {
+    if (this.alone.length < MAX_ALONE) this.alone.push(part.at.packet);
   }
   responseDone(t: Transaction, until: At): void {
     t.responseDone = true;
@@ -78,6 +115,7 @@ export class Exchange {
    */
   lost(): void {
     for (const [k, t] of this.open) {
+      if (t.response && !t.request) this.toldAlone(t.response);
       if ((t.request && !t.requestDone) || (t.response && !t.responseDone)) {
         t.requestDone ||= !t.request;
         t.responseDone ||= !t.response;

@@ -32,6 +32,23 @@ test("over TCP a message of 12 bytes is one, of 11 is none, and one that is not 
   expect(run("tcp", [0, framed(HEADER + QUESTION).slice(0, -2)]).progress).toEqual([{ kind: "need", consumed: 0, need: 29 }]);
   expect(run("tcp", [0, framed(HEADER + QUESTION)])).toMatchObject({ progress: [{ kind: "ok", consumed: 29 }], anomalies: [] });
 });
+test("over TCP behind a hole, the next packet that begins with a whole message is where it goes on", () => {
+  const records: Emission[] = [];
+  const session = dns.open(view, { record: (e) => records.push(e), anomaly: () => undefined }, { credentials: false });
+  const rest = Buffer.from("6578616d706c650000010001", "hex"); // of a message that began in the hole
+  const bytes = Buffer.concat([rest, Buffer.from(framed(HEADER + QUESTION), "hex")]);
+  const from = (offset: number): At => ({ ...at, packet: offset < rest.length ? 7 : 8 });
+  expect(session.gap(0, 100, at)).toBe("resync");
+  expect(session.data(0, bytes.subarray(0, rest.length), from, 0)).toEqual({ kind: "need", consumed: 0, need: 14 });
+  expect(session.data(0, bytes.subarray(0, -1), from, 0)).toEqual({ kind: "need", consumed: rest.length, need: 29 });
+  expect(session.data(0, bytes, from, 0)).toEqual({ kind: "ok", consumed: rest.length });
+  expect(session.data(0, bytes.subarray(rest.length), () => at, rest.length)).toEqual({ kind: "ok", consumed: 29 });
+  session.end();
+  expect(records).toHaveLength(1);
+  // Bytes that make no message are passed over.
+  session.gap(1, 100, at);
+  expect(session.data(1, Buffer.alloc(50, 0x61), () => at, 0)).toEqual({ kind: "ok", consumed: 50 });
+});
 test("a question and its answer are one record, a second answer another, an answer to nothing its own", () => {
   const answer = `00018180${"00010001"}00000000${QUESTION}c00c00010001000000010004c0000201`;
   const { records, anomalies } = run("udp", [0, HEADER + QUESTION], [1, answer], [1, answer], [1, `0002${answer.slice(4)}`]);

@@ -4,6 +4,7 @@ import {
   type Decoder,
   type Emit,
   type FlowView,
+  type Locate,
   NO,
   need,
   ok,
@@ -19,6 +20,17 @@ import { Transactions } from "./state.js";
 const PORTS = [53, 5353, 5355];
 const MDNS = 5353;
 const NETBIOS = 137;
+
+/** A length and a header. */
+const LEAST_TCP = 14;
+
+/** Where the bytes of the next packet begin, or the end. */
+function nextPacket(at: Locate, from: number, end: number): number {
+  const { packet } = at(from);
+  let to = from + 1;
+  while (to < end && at(to).packet === packet) to++;
+  return to;
+}
 
 /** A header that makes sense: known opcode, small counts, the reserved bit mostly zero. */
 function plausible(b: Uint8Array): boolean {
@@ -48,6 +60,8 @@ class Dns implements Session {
   private readonly emit: Emit;
   private readonly tcp: boolean;
   private readonly mdns: boolean;
+  /** Sides that look for the next message behind a hole. */
+  private readonly lost = [false, false];
   constructor(flow: FlowView, emit: Emit) {
     this.emit = emit;
     this.transactions = new Transactions(emit);
@@ -55,8 +69,13 @@ class Dns implements Session {
     this.mdns = flow.serverPort === MDNS || flow.clientPort === MDNS;
   }
 
-  data(side: Side, bytes: Uint8Array, at: (offset: number) => At, stream: number): Progress {
+  data(side: Side, bytes: Uint8Array, at: Locate, stream: number): Progress {
     if (!this.tcp) return this.message(side, bytes, at(0), 0) ?? stop("not-this-protocol");
+    if (this.lost[side]) {
+      const progress = this.resync(bytes, at);
+      if (progress) return progress;
+      this.lost[side] = false;
+    }
     if (bytes.length < 2) return need(0, 2);
     const size = (bytes[0] << 8) | bytes[1]; // RFC 1035 §4.2.2
     if (size < 12) {
@@ -83,9 +102,22 @@ class Dns implements Session {
     return ok(bytes.length);
   }
 
-  /** After a gap nothing tells where the next length stands. */
-  gap(): "stop" {
-    return "stop";
+  /** After a gap nothing tells where the next length stands but that messages mostly begin with a packet. */
+  gap(side: Side): "resync" {
+    this.lost[side] = true;
+    return "resync";
+  }
+  /** Undefined: a whole message, and nothing but what makes sense in it, stands first. */
+  private resync(bytes: Uint8Array, at: Locate): Progress | undefined {
+    for (let from = 0; from < bytes.length; from = nextPacket(at, from, bytes.length)) {
+      const rest = bytes.subarray(from);
+      if (rest.length < LEAST_TCP) return need(from, LEAST_TCP);
+      const size = (rest[0] << 8) | rest[1];
+      if (size < 12 || !plausible(rest.subarray(2))) continue;
+      if (rest.length < 2 + size) return need(from, 2 + size);
+      if (judge(rest.subarray(2, 2 + size), false).sure === "certain") return from === 0 ? undefined : ok(from);
+    }
+    return ok(bytes.length);
   }
   skipped(): void {}
   end(): void {
@@ -116,7 +148,7 @@ export const dns: Decoder = {
     if (view.clientPort === NETBIOS || view.serverPort === NETBIOS) return NO; // the name service of RFC 1002 has the same header
     const hinted = PORTS.includes(view.clientPort) || PORTS.includes(view.serverPort);
     if (view.transport === "udp") return judge(bytes, hinted);
-    if (bytes.length < 14) return hinted && bytes.length > 0 ? { sure: "unsure" } : NO;
+    if (bytes.length < LEAST_TCP) return hinted && bytes.length > 0 ? { sure: "unsure" } : NO;
     const size = (bytes[0] << 8) | bytes[1];
     if (size < 12) return NO;
     if (bytes.length >= 2 + size) return judge(bytes.subarray(2, 2 + size), hinted);

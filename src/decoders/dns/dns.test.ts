@@ -74,6 +74,12 @@ test("found by content on any port, by a header that makes sense only there", ()
   expect(probe(HEADER.slice(2), 53)).toBe("no");
   expect(dns.probe(Buffer.from(HEADER + QUESTION, "hex"), { ...view, transport: "udp", serverPort: 137 }).sure).toBe("no");
 });
+test("an answer comes from the server, but in multicast DNS from whom it comes from", () => {
+  const answer = `00008400${"00000001"}00000000${"0161076578616d706c6500"}00010001000000010004c0000201`;
+  const from = (client: number, server: number) =>
+    dns.probe(Buffer.from(answer, "hex"), { ...view, transport: "udp", clientPort: client, serverPort: server }).from;
+  expect([from(53, 50000), from(5353, 50000), from(5353, 5353)]).toEqual(["server", "server", undefined]);
+});
 test("4,096 questions wait for answers in one flow; one more, and the oldest is written without", () => {
   const ask = (n: number): [0, string] => [0, n.toString(16).padStart(4, "0") + (HEADER + QUESTION).slice(4)];
   const asked = (n: number) => run("udp", ...Array.from({ length: n }, (_, i) => ask(i)));

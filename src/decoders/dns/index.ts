@@ -147,7 +147,11 @@ export const dns: Decoder = {
   probe(bytes, view) {
     if (view.clientPort === NETBIOS || view.serverPort === NETBIOS) return NO; // the name service of RFC 1002 has the same header
     const hinted = PORTS.includes(view.clientPort) || PORTS.includes(view.serverPort);
-    if (view.transport === "udp") return judge(bytes, hinted);
+    if (view.transport === "udp") {
+      const verdict = judge(bytes, hinted);
+      // Multicast DNS has no client: who sends is the source, of answers too (RFC 6762 §6).
+      return view.clientPort === MDNS && view.serverPort === MDNS ? { sure: verdict.sure } : verdict;
+    }
     if (bytes.length < LEAST_TCP) return hinted && bytes.length > 0 ? { sure: "unsure" } : NO;
     const size = (bytes[0] << 8) | bytes[1];
     if (size < 12) return NO;

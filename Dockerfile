@@ -1,4 +1,4 @@
-# threatflow in a container: the same image serves as worker and as command line.
+# threatflow in a container: the same image serves as api, worker and command line.
 FROM node:24-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends cmake g++ make libpcap-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src

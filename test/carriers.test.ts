@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Layer, layersOf } from "../dist/jobs/layers.js";
 import { IPV4, numbers, type Packet, packetsOf, pcap, pcapng } from "./support/captures.js";
 import { decode } from "./support/decode.js";
 import { fixtures } from "./support/golden.js";
@@ -150,6 +151,24 @@ async function told(file: string): Promise<string[]> {
     .sort();
 }
 
+/** What a person sees of the innermost IP packet. */
+function innermost(layers: readonly Layer[]): unknown {
+  const from = layers.findLastIndex((l) => l.name === "IPv4" || l.name === "IPv6");
+  return layers
+    .slice(from)
+    .filter((l) => l.name !== "bytes behind")
+    .map((l) => [l.name, l.bytes, l.fields.map((f) => [f.name, f.value])]);
+}
+/** Of a classic pcap of either byte order. */
+function framesOf(file: Buffer): { linktype: number; frames: Buffer[] } | undefined {
+  const little = [0xa1b2c3d4, 0xa1b23c4d].includes(file.readUInt32LE(0));
+  if (!little && ![0xa1b2c3d4, 0xa1b23c4d].includes(file.readUInt32BE(0))) return undefined;
+  const u32 = (at: number): number => (little ? file.readUInt32LE(at) : file.readUInt32BE(at));
+  const frames: Buffer[] = [];
+  for (let at = 24; at < file.length; at += 16 + u32(at + 8)) frames.push(file.subarray(at + 16, at + 16 + u32(at + 8)));
+  return { linktype: u32(20), frames };
+}
+
 describe.each(fixtures().filter((f) => !f.includes("/arp/")))("%s", (file) => {
   const dir = mkdtempSync(join(tmpdir(), "threatflow-carriers-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -162,6 +181,14 @@ describe.each(fixtures().filter((f) => !f.includes("/arp/")))("%s", (file) => {
     for (const [carrier, make] of Object.entries(CARRIERS)) {
       writeFileSync(at, make(packets));
       expect([carrier, await told(at)]).toEqual([carrier, plain]);
+    }
+  });
+  test("shows the same packet in it, layer by layer", () => {
+    const packets = packetsOf(file);
+    const plain = packets.map((p) => innermost(layersOf(p.bytes, ETHERNET)));
+    for (const [carrier, make] of Object.entries(CARRIERS)) {
+      const read = framesOf(make(packets));
+      if (read) expect([carrier, read.frames.map((f) => innermost(layersOf(f, read.linktype)))]).toEqual([carrier, plain]);
     }
   });
 });

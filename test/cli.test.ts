@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
+import { numbers, packetsOf } from "./support/captures.ts";
+
 const root = join(import.meta.dirname, "..");
 const fixture = join(root, "fixtures", "pcaps", "mixed", "everything.pcap");
 let dir: string;
@@ -200,6 +202,75 @@ test("query answers with the language, top and CSV; extract gives a capture that
   expect(r.status).toBe(0);
   const listed = spawnSync("tcpdump", ["-nr", out], { encoding: "utf8" });
   expect(listed.stdout.trim().split("\n")).toHaveLength(flow.network.packets);
+});
+
+test("extract over two link types writes pcapng, each packet with its own and its time to the nanosecond", () => {
+  const n = numbers(false);
+  const block = (type: number, ...body: Buffer[]): Buffer => {
+    const all = Buffer.concat(body);
+    return Buffer.concat([n([4, type], [4, all.length + 12]), all, n([4, all.length + 12])]);
+  };
+  const [ethernet] = packetsOf(fixture);
+  const ip = ethernet.bytes.subarray(14);
+  const linktype = (link: number): Buffer =>
+    block(1, n([2, link], [2, 0], [4, 65535], [2, 9], [2, 1]), Buffer.of(9, 0, 0, 0), n([2, 0], [2, 0]));
+  const packet = (iface: number, bytes: Buffer): Buffer =>
+    block(6, n([4, iface], [4, 0], [4, 7], [4, bytes.length], [4, bytes.length]), bytes, Buffer.alloc(-bytes.length & 3));
+  const two = join(dir, "two.pcapng");
+  const section = block(0x0a0d0d0a, n([4, 0x1a2b3c4d], [2, 1], [2, 0]), Buffer.alloc(8, 0xff));
+  writeFileSync(two, Buffer.concat([section, linktype(1), linktype(101), packet(0, ethernet.bytes), packet(1, ip)]));
+  const { capture } = JSON.parse(run(["analyze", two, "--json"]).stdout);
+  const out = join(dir, "both.pcapng");
+  expect(run(["extract", "--packets", "1-2", "--capture", capture.id, "-o", out]).status).toBe(0);
+  const r = spawnSync("tshark", ["-r", out, "-T", "fields", "-e", "frame.encap_type", "-e", "frame.time_epoch", "-e", "ip.src"], {
+    encoding: "utf8",
+  });
+  const [a, b] = r.stdout
+    .trim()
+    .split("\n")
+    .map((l) => l.split("\t"));
+  expect([a.slice(0, 2), b.slice(0, 2), a[2] === b[2]]).toEqual([["1", "0.000000007"], ["7", "0.000000007"], true]);
+});
+
+describe("filter", () => {
+  const program = (format: string): string => run(["filter", "compile", "tcp port 80", "--format", format]).stdout;
+  test("compile prints what tcpdump does, and each form is read again", () => {
+    for (const [format, flag] of [
+      ["dd", "-dd"],
+      ["ddd", "-ddd"],
+    ]) {
+      const theirs = spawnSync("tcpdump", [flag, "-y", "EN10MB", "tcp port 80"], { encoding: "utf8" }).stdout;
+      expect(program(format).replace(/\s+/g, " ").trim()).toBe(theirs.replace(/\s+/g, " ").trim());
+    }
+    const want = run(["filter", "run", "tcp port 80", fixture, "--json"]).stdout;
+    for (const format of ["dd", "ddd", "iptables"]) expect(run(["filter", "run", program(format), fixture, "--json"]).stdout).toBe(want);
+    expect(program("d")).toMatch(/^\(000\) ldh/);
+    expect(run(["filter", "compile", "tcp", "--format", "xml"]).stderr).toMatch(/--format is dd, ddd, d or iptables/);
+    expect(run(["filter", "compile", "no such thing"]).status).not.toBe(0);
+  });
+  test("run counts as tcpdump does, tells how often each instruction is reached, and where two filters differ", () => {
+    const count = Number(spawnSync("sh", ["-c", `tcpdump -nr ${fixture} tcp port 80 2>/dev/null | wc -l`], { encoding: "utf8" }).stdout);
+    const one = JSON.parse(run(["filter", "run", "tcp port 80", fixture, "--json"]).stdout);
+    expect(one).toMatchObject({ packets: 288, filters: [{ matched: count, dropped: 288 - count }], differing: 0 });
+    expect(one.filters[0].hits.ETHERNET[0]).toBe(288);
+    expect(run(["filter", "run", "tcp port 80", fixture]).stdout).toMatch(
+      new RegExp(`^288 packets = ${count} matched \\+ ${288 - count} dropped`),
+    );
+    const two = run(["filter", "run", "tcp port 80", fixture, "--beside", "tcp port 80 and ip6"]).stdout;
+    const six = Number(
+      spawnSync("sh", ["-c", `tcpdump -nr ${fixture} ip6 and tcp port 80 2>/dev/null | wc -l`], { encoding: "utf8" }).stdout,
+    );
+    expect(two).toMatch(new RegExp(`the two differ in ${count - six} packets:\\n  packet \\d+: \\d+ bytes \\| dropped`));
+    expect(run(["filter", "run", "udp", fixture, "--beside", "ip proto 17 or ip6 proto 17"]).stdout).toContain(
+      "the two agree on every packet",
+    );
+  });
+  test("verify names the instruction and the rule; explain says what loads mean and which verdicts there are", () => {
+    expect(run(["filter", "verify", program("dd")]).status).toBe(0);
+    const bad = run(["filter", "verify", "2\n40 0 0 12\n21 9 0 2048\n"]);
+    expect([bad.status === 0, `${bad.stdout}${bad.stderr}`]).toEqual([false, expect.stringMatching(/instruction 1/)]);
+    expect(run(["filter", "explain", "tcp port 80"]).stdout).toMatch(/ethertype/);
+  });
 });
 
 test("Ctrl-C says what was kept, and running again completes", async () => {

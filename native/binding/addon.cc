@@ -52,6 +52,21 @@ Napi::Value layout(const CallbackInfo& info) {
 
 Napi::Value known_linktype(const CallbackInfo& info) { return Napi::Boolean::New(info.Env(), tf::known_linktype(u32(info[0]))); }
 
+// layers(linktype, packet, length): [kind, value, offset] of each header that dissection comes to; kinds as in wire/layers.h
+Napi::Value layers(const CallbackInfo& info) {
+  Bytes packet = bytes(info[1]);
+  Packet out;
+  std::vector<Step> steps;
+  dissect(u32(info[0]), packet.data, static_cast<uint32_t>(packet.len), u32(info[2]), out, &steps);
+  auto told = Napi::Uint32Array::New(info.Env(), steps.size() * 3);
+  for (size_t i = 0; i < steps.size(); i++) {
+    told[i * 3] = steps[i].layer.kind;
+    told[i * 3 + 1] = steps[i].layer.value;
+    told[i * 3 + 2] = steps[i].at;
+  }
+  return told;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_survey(env, exports);
   add_engine(env, exports);
@@ -60,6 +75,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_live(env, exports);
   exports.Set("releaseMemory", Napi::Function::New(env, release_memory));
   exports.Set("knownLinktype", Napi::Function::New(env, known_linktype));
+  exports.Set("layers", Napi::Function::New(env, layers));
   exports.Set("layout", Napi::Function::New(env, layout));
   return exports;
 }

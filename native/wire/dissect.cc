@@ -3,7 +3,6 @@
 #include <bit>
 
 #include "bytes.h"
-#include "layers.h"
 
 namespace tf {
 
@@ -52,12 +51,13 @@ static Next step(Layer layer, Cursor& c, Packet& out) {
   return done();
 }
 
-static void walk(Layer layer, Cursor c, Packet& out) {
+static void walk(Layer layer, Cursor c, Packet& out, std::vector<Step>* steps) {
   while (layer.kind != Layer::done) {
     if (out.layers++ >= kMaxLayers) {
       out.oddities.add(Anomaly::too_many_layers, c.offset());
       return;
     }
+    if (steps) steps->push_back({layer, c.offset()});
     layer = step(layer, c, out).layer;
   }
 }
@@ -68,7 +68,7 @@ bool known_linktype(uint32_t linktype) {
   return link_layer(linktype, c, p).known;
 }
 
-void dissect(uint32_t linktype, const uint8_t* data, uint32_t caplen, uint32_t length, Packet& out) {
+void dissect(uint32_t linktype, const uint8_t* data, uint32_t caplen, uint32_t length, Packet& out, std::vector<Step>* steps) {
   Cursor c(data, caplen, length);
   out.snapped = caplen < length;
   LinkResult first = link_layer(linktype, c, out);
@@ -84,7 +84,7 @@ void dissect(uint32_t linktype, const uint8_t* data, uint32_t caplen, uint32_t l
   out.carries = Carries::frame;
   out.network = c.p;
   out.network_cap = c.cap;
-  walk(first.layer, c, out);
+  walk(first.layer, c, out, steps);
 }
 
 void dissect_payload(const uint8_t* data, uint32_t len, Packet& out) {
@@ -92,7 +92,7 @@ void dissect_payload(const uint8_t* data, uint32_t len, Packet& out) {
   out.snapped = false;
   out.reassembled = true;
   out.carries = Carries::ip;
-  walk({Layer::ip_protocol, out.protocol}, c, out);
+  walk({Layer::ip_protocol, out.protocol}, c, out, nullptr);
 }
 
 }  // namespace tf

@@ -7,7 +7,6 @@ import { ThreatflowError } from "../errors.js";
 import { type Choice, extract } from "../jobs/extract.js";
 import { chooseFlow } from "../jobs/flow-choice.js";
 import { show } from "../jobs/streams.js";
-import { layersOf } from "./layers.js";
 import { says } from "./openapi.js";
 import type { View } from "./scope.js";
 
@@ -65,12 +64,7 @@ export async function flowRoutes(app: FastifyInstance): Promise<void> {
     async (q) => {
       const { path, incomplete } = await cut(q.view, q.params.id);
       try {
-        const shown = await show(path, q.view.workDir);
-        return {
-          ...shown,
-          incomplete,
-          packets: shown.packets.map((p) => ({ ...p, layers: layersOf(Buffer.from(p.bytes, "hex"), p.linktype) })),
-        };
+        return { ...(await show(path, q.view.workDir)), incomplete };
       } finally {
         rmSync(path, { force: true });
       }

@@ -129,6 +129,8 @@ interface Addon {
   runFilter(program: Uint32Array, data: Uint8Array, length: number): number;
   countFilter(program: Uint32Array, data: Uint8Array, length: number, hits: Float64Array): number;
   knownLinktype(linktype: number): boolean;
+  /** [kind, value, offset] of each header that dissection comes to; kinds as in native/wire/layers.h. */
+  layers(linktype: number, packet: Uint8Array, length: number): Uint32Array;
   layout(): {
     eventBytes: number;
     indexBytes: number;

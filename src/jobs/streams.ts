@@ -6,6 +6,7 @@ import { EVENT, EVENT_WORDS, INDEX_BYTES } from "../engine/native.js";
 import { MemoryIndex } from "../ingest/packet-index.js";
 import { openSource } from "../ingest/source.js";
 import { readFully, survey } from "../ingest/survey.js";
+import { type Layer, layersOf } from "./layers.js";
 
 /** Bytes of streams, and packets, that are shown. */
 export const MOST_BYTES = 1 << 20;
@@ -29,6 +30,8 @@ export interface ShownPacket {
   linktype: number;
   /** Hex digits. */
   bytes: string;
+  /** From the outside in. */
+  layers: Layer[];
 }
 export interface Shown {
   pieces: Piece[];
@@ -76,6 +79,7 @@ export async function show(path: string, workDir: string): Promise<Shown> {
           length: row.readUInt32LE(32),
           linktype: surveyed.linktypes[row.readUInt16LE(36)],
           bytes: Buffer.from(bytes).toString("hex"),
+          layers: layersOf(bytes, surveyed.linktypes[row.readUInt16LE(36)], row.readUInt32LE(32)),
         });
       else out.cut = true;
     }

@@ -9,6 +9,9 @@ const root = join(import.meta.dirname, "..", "..");
 export const threatflow = join(root, "bin", "threatflow");
 export const fixture = (name: string): string => join(root, "fixtures", "pcaps", name);
 
+/** Time that a worker gets to end what it has in hand. */
+const DRAIN_MS = 5000;
+
 export interface Run {
   status: number | null;
   stdout: string;
@@ -111,8 +114,12 @@ export async function testCluster(more: Record<string, string> = {}): Promise<Te
           (w) =>
             new Promise<void>((resolve) => {
               if (w.exitCode !== null || w.signalCode !== null) return resolve();
-              w.on("exit", () => resolve());
-              w.kill("SIGKILL");
+              const late = setTimeout(() => w.kill("SIGKILL"), DRAIN_MS);
+              w.on("exit", () => {
+                clearTimeout(late);
+                resolve();
+              });
+              w.kill("SIGTERM");
             }),
         ),
       );

@@ -107,6 +107,19 @@ test("a connection picked up in the middle: an answer whose request was never se
     ["/b", 302],
   ]);
 });
+test("picked up in the middle with several requests outstanding, an answer is given to none of them; those that follow meet again", () => {
+  const midstream = { ...view, midstream: true };
+  const pairs = runOn(midstream, [0, get("/a") + get("/b")], [1, answer(200)], [0, get("/c")], [1, answer(404)]).map(told);
+  expect(pairs).toHaveLength(4);
+  expect(pairs).toEqual(
+    expect.arrayContaining([
+      ["/a", undefined],
+      ["/b", undefined],
+      [undefined, 200],
+      ["/c", 404],
+    ]),
+  );
+});
 const post = "POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n";
 const uploaded = (e: Emission): unknown => (e.body as { http: { request?: { body?: { bytes: number } } } }).http.request?.body?.bytes;
 test("a hole in the answers while a body is uploaded: the request is written once, with its whole body", () => {

@@ -121,6 +121,7 @@ class Http implements Session {
   }
 
   private responseHead(d: Direction, bytes: Uint8Array, at: Locate, stream: number): Progress {
+    this.exchange.settleDoubt(at(0));
     const request = this.exchange.answering(at(0));
     if (!request && !this.exchange.nothingToWaitFor(at(0)) && bytes.length <= PATIENCE) return { kind: "wait", consumed: 0 };
     if (bytes.length < 5 && !this.ended[1]) return { kind: "need", consumed: 0, need: 5 };

@@ -71,6 +71,13 @@ export class Exchange {
     this.settle(t);
   }
 
+  /** Behind a hole, or picked up in the middle, with several requests outstanding, nothing tells which of them a response that begins here answers. */
+  settleDoubt(at: At): void {
+    if (!this.doubtful || this.standsAlone(at)) return;
+    let waiting = 0;
+    for (const t of this.open.values()) if (t.request && !t.response) waiting++;
+    if (waiting > 1) this.lost();
+  }
   /** The request that a response which begins here answers; undefined: not seen (yet). */
   answering(at: At): Part | undefined {
     return this.standsAlone(at) ? undefined : this.open.get(this.responses)?.request;

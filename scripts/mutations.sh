@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mutations.sh N: N mutated captures through the whole path, in as many processes as there are cores, each with a seed of its own.
+# mutations.sh N: N mutated captures and N damaged files through the whole path, in as many processes as there are cores, each with a seed of its own.
 set -u
 cd "$(dirname "$0")/.."
 cores=$(nproc) pids=() failed=0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything `make test` proves, step by step; each step goes on whatever the others did. Ends with a plain count.
-# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB, half an hour of rolling capture, a million mutations.
+# LONG=1: the full matrices, ten minutes of fuzzing a target, a stream of 20 GB, half an hour of rolling capture, a million mutated
+# captures and as many damaged files.
 set -u
 cd "$(dirname "$0")/.."
 export PATH=$PWD/.node/bin:$PWD/node_modules/.bin:$PATH CORPUS=${CORPUS:-$PWD/../shared/pcaps}

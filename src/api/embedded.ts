@@ -37,8 +37,13 @@ export async function embeddedBackend(dataDir: string, quota?: number): Promise<
   await look();
   let version = catalog.version();
   const timer = setInterval(() => {
-    if (catalog.version() === version) return;
-    version = catalog.version();
+    const before = version;
+    try {
+      version = catalog.version();
+    } catch {
+      return; // the disk: what asks for records says so
+    }
+    if (version === before) return;
     void look();
     imports.wake();
   }, LOOK_MS).unref();

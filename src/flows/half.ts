@@ -45,8 +45,13 @@ export class Half {
   packetOf(offset: number): At {
     if (this.length === 0) return this.last;
     const m = this.more;
-    for (let i = m.length - 1; i >= 0; i--) if (m[i].stream <= this.pos + offset) return m[i].at;
-    return this.first;
+    let [from, to] = [0, m.length]; // marks before `from` begin at or before the byte, those from `to` on behind it
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (m[middle].stream <= this.pos + offset) from = middle + 1;
+      else to = middle;
+    }
+    return from === 0 ? this.first : m[from - 1].at;
   }
   /** Takes bytes that stand at `stream`; they are borrowed until `keep` copies what is left of them. */
   append(bytes: Uint8Array, stream: number, at: At): void {

@@ -89,6 +89,7 @@ export async function show(path: string, workDir: string): Promise<Shown> {
     }
   } finally {
     closeSync(fd);
+    engine.release();
     source.dispose();
   }
   return out;

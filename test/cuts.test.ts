@@ -33,9 +33,8 @@ async function record(path: string): Promise<Recorded[]> {
   const of = (work: object): Step[] => {
     let r = flows.get(work);
     if (!r) {
-      const f = (work as unknown as { flow: Omit<Flow, "port"> & { ports: number } }).flow;
-      const packed = f.protocol | (f.version << 8) | (f.hasPorts ? 0x10000 : 0) | (f.originKnown ? 0x20000 : 0);
-      r = { args: [f.slot, f.serial, packed, f.ports, f.interface, f.told], tcp: work instanceof StreamFlow, steps: [] };
+      const f = (work as unknown as { flow: Flow }).flow;
+      r = { args: [f.slot, f.serial, f.packed, f.ports, f.interface, f.told], tcp: work instanceof StreamFlow, steps: [] };
       flows.set(work, r);
     }
     return r.steps;

@@ -11,24 +11,32 @@
 
 namespace tf::binding {
 namespace {
-// sealPart(rows, count, text, captureId, dataset, out, keys)
-Napi::Value seal_part(const CallbackInfo& info) {
+// sealBound(rows, count, textLength) → bytes that the lines of these rows take at most
+Napi::Value seal_bound(const CallbackInfo& info) {
+  Bytes rows = bytes(info[0]);
+  uint32_t count = u32(info[1]);
+  auto* r = reinterpret_cast<PartRow*>(rows.data);
+  if (static_cast<uint64_t>(count) * sizeof(PartRow) > rows.len || !part_fits(r, count, u64(info[2]))) return fail(info, "sealBound: past its buffer");
+  return Napi::Number::New(info.Env(), static_cast<double>(part_bound(r, count)));
+}
+
+// sealPart(rows, count, text, captureId, dataset, out, keys) → [bytes of all lines, of the longest one]
+Napi::Value seal(const CallbackInfo& info) {
   Bytes rows = bytes(info[0]), text = bytes(info[2]), out = bytes(info[5]), keys = bytes(info[6]);
   uint32_t count = u32(info[1]);
-  if (static_cast<uint64_t>(count) * sizeof(PartRow) > rows.len || static_cast<uint64_t>(count) * sizeof(PartKey) > keys.len)
-    return fail(info, "sealPart: rows past their buffer");
   auto* r = reinterpret_cast<PartRow*>(rows.data);
-  uint64_t total = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    uint64_t end = static_cast<uint64_t>(r[i].text) + r[i].text_length;
-    auto fits = [&](uint32_t at, uint32_t n) { return static_cast<uint64_t>(at) + n <= r[i].text_length; };
-    if (end > text.len || !fits(r[i].event_at, 32) || !fits(r[i].flow_at, 32) || !fits(r[i].capture_at, 64)) return fail(info, "sealPart: text past its buffer");
-    total += r[i].text_length;
-  }
-  if (total > out.len) return fail(info, "sealPart: output too small");
-  stamp_part(r, count, reinterpret_cast<char*>(text.data), info[3].ToString(), info[4].ToString());
-  sort_part(r, count, reinterpret_cast<char*>(text.data), reinterpret_cast<char*>(out.data), reinterpret_cast<PartKey*>(keys.data));
-  return Napi::Number::New(info.Env(), static_cast<double>(total));
+  if (static_cast<uint64_t>(count) * sizeof(PartRow) > rows.len || static_cast<uint64_t>(count) * sizeof(PartKey) > keys.len ||
+      !part_fits(r, count, text.len))
+    return fail(info, "sealPart: past its buffer");
+  if (part_bound(r, count) > out.len) return fail(info, "sealPart: output too small");
+  const std::string capture = info[3].ToString(), dataset = info[4].ToString();
+  const auto* from = reinterpret_cast<const char*>(text.data);
+  stamp_part(r, count, from, capture, dataset);
+  Sealed s = seal_part(r, count, from, capture, dataset, reinterpret_cast<char*>(out.data), reinterpret_cast<PartKey*>(keys.data));
+  Napi::Array told = Napi::Array::New(info.Env(), 2);
+  told.Set(0u, static_cast<double>(s.bytes));
+  told.Set(1u, s.longest);
+  return told;
 }
 
 // A run given as two buffers (kept alive by `kept`) or as two paths.
@@ -137,7 +145,8 @@ Napi::Value merge(const CallbackInfo& info) {
 }  // namespace
 
 void add_parts(Napi::Env env, Napi::Object exports) {
-  exports.Set("sealPart", Napi::Function::New(env, seal_part));
+  exports.Set("sealBound", Napi::Function::New(env, seal_bound));
+  exports.Set("sealPart", Napi::Function::New(env, seal));
   exports.Set("mergeRuns", Napi::Function::New(env, merge));
 }
 

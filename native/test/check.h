@@ -46,6 +46,7 @@ void networks();
 void fragments();
 void streams();
 void engines();
+void lines();
 void transcripts();
 extern bool update_transcripts;  // they are written anew instead of compared
 

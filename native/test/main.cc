@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   tf::fragments();
   tf::streams();
   tf::engines();
+  tf::lines();
   tf::transcripts();
   printf("native: %d passed, %d failed\n", passed, failed);
   return failed ? 1 : 0;

@@ -108,6 +108,9 @@ interface Addon {
     status: Uint32Array,
   ) => NativeEngine;
   Live: new () => NativeLive;
+  /** Bytes that the lines of these rows take at most, where their text has that length. */
+  sealBound(rows: Uint8Array, count: number, textLength: number): number;
+  /** Bytes of all lines, and of the longest one. */
   sealPart(
     rows: Uint8Array,
     count: number,
@@ -116,7 +119,7 @@ interface Addon {
     dataset: string,
     out: Uint8Array,
     keys: Uint8Array,
-  ): number;
+  ): [number, number];
   /** Writes the lines of sorted runs (buffers or paths) in order to an open file, and their keys to another (-1: nowhere); resolves to 0, or to a negative errno. */
   mergeRuns(texts: readonly (Uint8Array | string)[], keys: readonly (Uint8Array | string)[], fd: number, keysFd: number): Promise<number>;
   describePackets(rows: Uint8Array, count: number, window: Uint8Array, base: number, linktypes: Uint32Array, out: Uint8Array): void;

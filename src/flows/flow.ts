@@ -9,36 +9,23 @@ export interface AnomalyCount extends AnomalyDetail {
   at: At;
 }
 
-/** What the native side tells once of a flow, as it came: split when a record is written, and not kept (there can be very many flows). */
-export interface FlowInfo {
-  /** Addresses of the native sides. */
-  addresses: readonly [string, string];
-  communityId: string;
-  macs: readonly [string, string];
-  vlan: string;
-  innerVlan: string;
-  tunnels: string;
-}
-export function flowInfo(text: string): FlowInfo {
-  const f = text.split("\t");
-  return { addresses: [f[0], f[1]], communityId: f[2], macs: [f[3], f[4]], vlan: f[5], innerVlan: f[6], tunnels: f[7] };
-}
-/** 32 hex digits, the text's last: what flow.id is made of besides the capture's id. */
-const SEED_CHARS = 32;
-
 export class Flow {
   readonly slot: number;
   readonly serial: number;
   readonly protocol: number;
-  readonly version: number;
   readonly hasPorts: boolean;
   /** The TCP handshake told who began. */
   readonly originKnown: boolean;
   readonly interface: number;
-  /** What `flowInfo` splits. */
+  /**
+   * What the native side told once of the flow, between tabs: both addresses, community id, both MACs, VLAN, inner VLAN, tunnels, seed of its
+   * id. Kept as it came: there can be very many flows.
+   */
   readonly told: string;
+  /** Protocol, IP version, whether it has ports, whether the handshake was seen: native/engine/engine_tell.cc. */
+  readonly packed: number;
   /** Both ports, the source's in the upper half. */
-  private readonly ports: number;
+  readonly ports: number;
   /** Decoders found that the native side 1 is the originator (only where the handshake does not tell). */
   reversed = false;
   /** The client, as the protocol sees it, is the native side 1. */
@@ -50,15 +37,17 @@ export class Flow {
     this.slot = slot;
     this.serial = serial;
     this.protocol = packed & 0xff;
-    this.version = (packed >> 8) & 0xff;
     this.hasPorts = (packed & 0x10000) !== 0;
     this.originKnown = (packed & 0x20000) !== 0;
+    this.packed = packed;
     this.ports = ports;
     this.interface = iface;
     this.told = told;
   }
-  get seed(): string {
-    return this.told.slice(-SEED_CHARS);
+  /** Of the native sides. */
+  get addresses(): [string, string] {
+    const first = this.told.indexOf("\t");
+    return [this.told.slice(0, first), this.told.slice(first + 1, this.told.indexOf("\t", first + 1))];
   }
   /** A protocol was found; the first found stands first. */
   found(protocol: string): void {
@@ -91,7 +80,3 @@ export class Flow {
     else this.anomalies.set(name, { count, at, ...detail });
   }
 }
-
-export type EndCause = "fin" | "rst" | "timeout" | "capture-end";
-/** In the order of native/engine/batch.h; the last one is an open flow's. */
-export const END_REASONS: readonly (EndCause | undefined)[] = ["fin", "rst", "timeout", "capture-end", undefined];

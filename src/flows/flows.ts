@@ -7,12 +7,12 @@ import { setQuoted } from "../decoders/quoted.js";
 import type { Batch, Engine } from "../engine/engine.js";
 import { COLUMNS, column, EVENT, EVENT_WORDS, NO_FLOW, nativeAnomalies } from "../engine/native.js";
 import { type Digest, DigestBuilder } from "../records/digest.js";
-import { envelope, type Observer } from "../records/envelope.js";
+import { type Observer, putFlow, putRecord } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { DatagramFlow } from "./datagram-flow.js";
-import { type AnomalyCount, END_REASONS, Flow, flowInfo } from "./flow.js";
-import { flowAdditions, flowBody, flowTimes, packedOf, streamLength } from "./flow-record.js";
+import { type AnomalyCount, Flow } from "./flow.js";
+import { endOf, packedOf, streamLength } from "./flow-record.js";
 import { StateCodec } from "./snapshot.js";
 import { type Skip, StreamFlow } from "./stream-flow.js";
 
@@ -27,8 +27,6 @@ interface Open {
   flow: Flow;
   work: StreamFlow | DatagramFlow | undefined;
 }
-/** ECS event.type of a flow that goes on. */
-const OPEN: readonly string[] = ["connection"];
 /** Open flows in one block of a snapshot. */
 const SNAPSHOT_FLOWS = 256;
 
@@ -210,14 +208,7 @@ export class Flows {
 
   /** A decoder's record; `flow` is the one that it belongs to. */
   record(e: Emission, flow: Flow | undefined): void {
-    this.parts.add(e.dataset, envelope(e, flow, this.observer(flow?.interface)), {
-      at: e.at,
-      side: e.side,
-      stream: e.stream,
-      index: e.index ?? 0,
-      seed: flow?.seed,
-      whole: false,
-    });
+    putRecord(this.parts.next(e.dataset), e, flow, this.observer(flow?.interface));
     if (e.anomalies) for (const name of e.anomalies) this.tell(flow, name, e.at);
   }
   private tell(flow: Flow | undefined, name: string, at: At, detail?: AnomalyDetail): void {
@@ -254,22 +245,12 @@ export class Flows {
     const emit: Emit = {
       record: (e) => {
         const network = { vlan: fields[2] ? { id: fields[2] } : undefined, inner: fields[3] ? { vlan: { id: fields[3] } } : undefined };
-        const full: Emission = {
-          ...e,
-          ends: {
-            network,
-            source: { ...e.ends?.source, mac: fields[0] || undefined },
-            destination: { ...e.ends?.destination, mac: fields[1] || undefined },
-          },
+        const ends = {
+          network,
+          source: { ...e.ends?.source, mac: fields[0] || undefined },
+          destination: { ...e.ends?.destination, mac: fields[1] || undefined },
         };
-        this.parts.add(e.dataset, envelope(full, undefined, observer), {
-          at: e.at,
-          side: 0,
-          stream: 0,
-          index: 0,
-          seed: undefined,
-          whole: false,
-        });
+        putRecord(this.parts.next(e.dataset), { ...e, ends, side: 0, stream: 0, index: 0 }, undefined, observer);
         if (e.anomalies) for (const name of e.anomalies) this.tell(undefined, name, e.at);
       },
       anomaly: (name, a, detail) => this.tell(undefined, name, a, detail),
@@ -313,7 +294,7 @@ export class Flows {
     for (const [name, a] of this.waiting) flow.note(name, a.at, a, a.count);
     this.waiting = [];
     if (work) {
-      const { end } = flowTimes(table, row);
+      const end = endOf(table, row);
       try {
         if (work instanceof StreamFlow) for (const side of [0, 1]) work.reached(side, streamLength(table, row, side));
         work.end(end);
@@ -325,7 +306,7 @@ export class Flows {
     this.write(this.parts, flow, batch, at, true);
     if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
     const b = row * COLUMNS;
-    const [one, other] = flowInfo(flow.told).addresses;
+    const [one, other] = flow.addresses;
     this.digest.flow(one, table[b + column.bytes0], other, table[b + column.bytes1], flow.protocols[0] ?? protocolName(flow.protocol));
   }
 
@@ -347,29 +328,8 @@ export class Flows {
   /** A flow's own record. */
   private write(to: Parts, flow: Flow, batch: Batch, at: number, final: boolean): void {
     const w = batch.words;
-    const row = w[at + 2];
-    const table = batch.closed;
-    const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
-    const history = text.slice(text.lastIndexOf("\t") + 1);
-    const cause = END_REASONS[table[row * COLUMNS + column.endReason]];
-    const times = flowTimes(table, row);
-    const e: Emission = {
-      dataset: "flow",
-      at: times.at,
-      side: 0,
-      stream: 0,
-      body: flowBody(table, row, flow, history),
-      anomalies: flow.anomalies ? [...flow.anomalies.keys()] : undefined,
-      type: cause === undefined ? OPEN : undefined,
-    };
-    to.add("flow", envelope(e, flow, this.observer(flow.interface), times, flowAdditions(table, row, flow, history, final, cause)), {
-      at: times.at,
-      side: 0,
-      stream: 0,
-      index: 0,
-      seed: flow.seed,
-      whole: true,
-    });
+    const text = batch.text.subarray(w[at + 13], w[at + 13] + w[at + 14]);
+    putFlow(to.next("flow"), flow, this.observer(flow.interface), batch.closed, w[at + 2], text, final);
   }
 
   private anomaly(flow: Flow | undefined, name: string, a: AnomalyCount): void {
@@ -384,14 +344,11 @@ export class Flows {
         had_bytes: a.had || undefined,
       },
     };
-    const e: Emission = { dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [name] };
-    this.parts.add("anomaly", envelope(e, flow, this.observer(flow?.interface)), {
-      at: a.at,
-      side: 0,
-      stream: 0,
-      index: nameHash(name),
-      seed: flow?.seed,
-      whole: false,
-    });
+    putRecord(
+      this.parts.next("anomaly"),
+      { dataset: "anomaly", at: a.at, side: 0, stream: 0, index: nameHash(name), body, anomalies: [name] },
+      flow,
+      this.observer(flow?.interface),
+    );
   }
 }

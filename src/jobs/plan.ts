@@ -1,13 +1,13 @@
 /** What the survey of a capture leads to: which shards there are, and the records that are the capture's own. */
 import type { DecodeOptions } from "../config.js";
 import { anomalyLayer } from "../decoders/anomalies.js";
-import type { Emission } from "../decoders/contract.js";
+
 import { INDEX_BYTES, type NativeSummary } from "../engine/native.js";
 import type { PacketIndex } from "../ingest/packet-index.js";
 import type { Surveyed } from "../ingest/survey.js";
 import type { ShardJob } from "../pipeline.js";
 import { type Accounting, captureEmission, fileAnomalies, type LiveDrops } from "../records/capture-record.js";
-import { envelope, type Observer } from "../records/envelope.js";
+import { type Observer, putRecord } from "../records/envelope.js";
 import { TextNotes, wireText } from "../records/text.js";
 import type { StoredRun } from "../sinks/merge.js";
 import { keptRun, Parts } from "../sinks/parts.js";
@@ -84,13 +84,17 @@ export function captureRuns(
   captureId: string,
 ): StoredRun[] {
   const parts = new Parts();
-  const add = (e: Emission, index: number): void =>
-    parts.add(e.dataset, envelope(e, undefined, undefined), { at: e.at, side: 0, stream: 0, index, seed: undefined, whole: false });
   const capture = captureEmission(s, accounting, source.givenBytes, source.compression);
-  add(capture, 0);
+  putRecord(parts.next(capture.dataset), capture, undefined, undefined);
   fileAnomalies(s).forEach((a, i) => {
     const body = { anomaly: { name: a.name, layer: anomalyLayer(a.name), count: a.count, offset: a.offset, needed_bytes: a.needed } };
-    add({ dataset: "anomaly", at: a.at, side: 0, stream: 0, body, anomalies: [a.name] }, 0x80000000 + i);
+    const index = 0x80000000 + i;
+    putRecord(
+      parts.next("anomaly"),
+      { dataset: "anomaly", at: a.at, side: 0, stream: 0, index, body, anomalies: [a.name] },
+      undefined,
+      undefined,
+    );
   });
   return Array.from(parts.seal(captureId), keptRun);
 }

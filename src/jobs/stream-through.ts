@@ -88,7 +88,7 @@ async function decodeThrough(r: ThroughRequest, work: string): Promise<Through> 
       } catch (error) {
         throw systemError(error, work);
       }
-      spilled.push({ dataset: u.dataset, count: u.count, longest: u.longest, base });
+      spilled.push({ dataset: u.dataset, count: u.count, base });
     }
   };
   const counted = async function* (): AsyncGenerator<Buffer> {
@@ -122,7 +122,7 @@ function sealer(): (s: Spilled, captureId: string) => StoredRun {
     writeFileSync(`${s.base}.keys`, run.keys);
     rmSync(`${s.base}.rows`);
     rmSync(`${s.base}.lines`);
-    return { dataset: s.dataset, count: s.count, longest: s.longest, text: `${s.base}.text`, keys: `${s.base}.keys` };
+    return { dataset: s.dataset, count: s.count, longest: run.longest, text: `${s.base}.text`, keys: `${s.base}.keys` };
   };
 }
 function wholeFile(path: string, into: Scratch): Buffer {

@@ -2,6 +2,7 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { putRecord } from "../../dist/records/envelope.js";
 import { mergeRuns, type StoredRun } from "../../dist/sinks/merge.js";
 import { Parts } from "../../dist/sinks/parts.js";
 
@@ -14,20 +15,15 @@ test("in steps of any size", async () => {
     const parts = new Parts();
     for (let i = 0; i < 40; i++) {
       const at = { packet: 1 + ((r * 37 + i * 101) % 997), seconds: (i * 7919 + r * 13) % 300, nanos: r };
-      const text = `{"id":"${"0".repeat(32)}","capture":"${"0".repeat(64)}","r":${r},"i":${i}}`;
-      parts.add(
-        "flow",
-        { text, eventAt: 7, flowAt: 0, captureAt: 52 },
-        { at, side: 0, stream: 0, index: i, seed: undefined, whole: false },
-      );
+      putRecord(parts.next("dns"), { dataset: "dns", at, side: 0, stream: 0, index: i, body: { r, i } }, undefined, undefined);
     }
     for (const run of parts.seal(ID)) {
       if (r % 5 === 4) runs.push({ ...run, text: Buffer.from(run.text), keys: Buffer.from(run.keys) });
       else {
-        const base = join(dir, `flow.${r}`);
+        const base = join(dir, `dns.${r}`);
         writeFileSync(`${base}.text`, run.text);
         writeFileSync(`${base}.keys`, run.keys);
-        runs.push({ dataset: "flow", count: run.count, longest: run.longest, text: `${base}.text`, keys: `${base}.keys` });
+        runs.push({ dataset: "dns", count: run.count, longest: run.longest, text: `${base}.text`, keys: `${base}.keys` });
       }
     }
   }

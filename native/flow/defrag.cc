@@ -141,14 +141,18 @@ std::unique_ptr<Datagram> Defrag::too_old(const Packet& p, uint64_t clock) {
 }
 
 std::unique_ptr<Datagram> Defrag::give_up(uint64_t clock, bool all) {
+  const bool limit = table_.size() > kMaxDatagrams || bytes_ > kMaxFragmentBytes;
+  if (!all && !limit && clock <= quiet_until_) return nullptr;
   while (!order_.empty()) {
     auto it = table_.find(order_.front().first);
     if (it == table_.end() || it->second->serial != order_.front().second) {
       order_.pop_front();
       continue;
     }
-    bool limit = table_.size() > kMaxDatagrams || bytes_ > kMaxFragmentBytes;
-    if (!all && !limit && clock <= it->second->started + kFragmentTimeout) return nullptr;
+    if (!all && !limit && clock <= it->second->started + kFragmentTimeout) {
+      quiet_until_ = it->second->started + kFragmentTimeout;
+      return nullptr;
+    }
     if (limit && !all) limit_hits++;
     order_.pop_front();
     return leave(it);

@@ -83,6 +83,7 @@ class Defrag {
   std::unordered_map<Id, std::unique_ptr<Datagram>, Hash> table_{64, hash_};
   std::deque<std::pair<Id, uint64_t>> order_;
   uint64_t serial_ = 0, bytes_ = 0;
+  uint64_t quiet_until_ = 0;  // for its age, nothing is given up before: datagrams wait in the order of their start
 };
 
 }  // namespace tf

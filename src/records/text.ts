@@ -27,8 +27,9 @@ export const hexText = (b: Uint8Array, from = 0, to: number = b.length): string 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const HEX = "0123456789ABCDEF";
 
-function isAscii(bytes: Uint8Array): boolean {
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] > 0x7e || bytes[i] === 0) return false;
+/** Neither NUL nor DEL, nor anything from 0x80 on. */
+export function isAscii(bytes: Uint8Array, from = 0, to: number = bytes.length): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] > 0x7e || bytes[i] === 0) return false;
   return true;
 }
 

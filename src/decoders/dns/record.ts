@@ -1,5 +1,6 @@
 /** Transaction → record body, in schema order. */
 import { getDomain, getPublicSuffix, getSubdomain } from "tldts";
+import { Memo } from "../memo.js";
 import type { Message, Resource } from "./parse.js";
 import { className, opcodeName, optionName, rcodeName, typeName } from "./tables.js";
 
@@ -30,24 +31,16 @@ interface Parts {
   subdomain?: string;
   top_level_domain?: string;
 }
-/** Names repeat: the last few thousand are remembered (bounded, and a pure function of the name). */
-const domains = new Map<string, Parts>();
-const MAX_DOMAINS = 4096;
-export function domainParts(name: string): Parts {
-  let p = domains.get(name);
-  if (p) return p;
+const domains = new Memo<Parts>(4096);
+export const domainParts = (name: string): Parts => domains.get(name, () => partsOf(name));
+function partsOf(name: string): Parts {
+  if (name === ".") return {};
   const options = { validateHostname: false, allowPrivateDomains: false, detectIp: false, extractHostname: false } as const;
-  p =
-    name === "."
-      ? {}
-      : {
-          registered_domain: getDomain(name, options) || undefined,
-          subdomain: getSubdomain(name, options) || undefined,
-          top_level_domain: getPublicSuffix(name, options) || undefined,
-        };
-  if (domains.size >= MAX_DOMAINS) domains.clear();
-  domains.set(name, p);
-  return p;
+  return {
+    registered_domain: getDomain(name, options) || undefined,
+    subdomain: getSubdomain(name, options) || undefined,
+    top_level_domain: getPublicSuffix(name, options) || undefined,
+  };
 }
 
 const cut = (s: string, max: number): string => (s.length <= max ? s : s.slice(0, max));

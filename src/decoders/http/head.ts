@@ -1,6 +1,10 @@
 /** Bytes → message head (RFC 9112 §2–5). Pure. Lenient where hosts are, and says what is odd. */
-import { latin1, TextNotes, wireText } from "../../records/text.js";
+import { isAscii, latin1, TextNotes, wireText } from "../../records/text.js";
 
+export interface Header {
+  name: string;
+  value: string;
+}
 export interface Head {
   /** Request: method and target; response: status. */
   method: string | undefined;
@@ -8,7 +12,7 @@ export interface Head {
   version: string;
   status: number;
   /** In order as sent; names lower case. */
-  headers: [string, string][];
+  headers: Header[];
   anomalies: string[];
   notes: TextNotes;
 }
@@ -45,8 +49,10 @@ export function parseHead(b: Uint8Array, end: number, request: boolean): Head | 
   if (eol < 0 || eol >= end) eol = end;
   const first = request ? requestLine(b, trimRight(b, 0, eol), notes) : statusLine(b, trimRight(b, 0, eol));
   if (!first) return undefined;
-  const head: Head = { ...first, headers: [], notes };
+  const { method, target, version, status, anomalies } = first;
+  const head: Head = { method, target, version, status, headers: [], anomalies, notes };
   let pos = eol + 1;
+  if (isAscii(b, pos, end)) pos += plainHeaders(head, latin1(b, pos, end));
   while (pos < end) {
     let next = lineEnd(b, pos);
     if (next < 0 || next >= end) next = end;
@@ -56,6 +62,32 @@ export function parseHead(b: Uint8Array, end: number, request: boolean): Head | 
   }
   return head;
 }
+
+/**
+ * Header lines as almost all are, taken from one string: ASCII, nothing to cut, no white space where it should not be. Returns how far that
+ * went: what is odd is left to `header`, and so is all behind it.
+ */
+function plainHeaders(head: Head, text: string): number {
+  let pos = 0;
+  while (pos < text.length && head.headers.length < MAX_HEADERS) {
+    const next = text.indexOf("\n", pos);
+    if (next < 0) break;
+    let stop = next;
+    while (stop > pos && text.charCodeAt(stop - 1) === CR) stop--;
+    if (stop > pos) {
+      const colon = text.indexOf(":", pos);
+      if (colon <= pos || colon >= stop || colon - pos > MAX_NAME || stop - colon > MAX_VALUE) break;
+      if (isBlank(text.charCodeAt(pos)) || isBlank(text.charCodeAt(colon - 1))) break;
+      let from = colon + 1;
+      while (from < stop && isBlank(text.charCodeAt(from))) from++;
+      while (stop > from && isBlank(text.charCodeAt(stop - 1))) stop--;
+      head.headers.push({ name: text.slice(pos, colon).toLowerCase(), value: text.slice(from, stop) });
+    }
+    pos = next + 1;
+  }
+  return pos;
+}
+const isBlank = (c: number): boolean => c === 32 || c === 9;
 
 function trimRight(b: Uint8Array, from: number, to: number): number {
   while (to > from && b[to - 1] === CR) to--;
@@ -70,7 +102,7 @@ function header(head: Head, b: Uint8Array, from: number, to: number): void {
   if (b[from] === 32 || b[from] === 9) {
     const last = head.headers.at(-1); // obsolete line folding (RFC 9112 §5.2)
     note(head, "http-header-folded");
-    if (last) last[1] = `${last[1]} ${wireText(trim(b.subarray(from, to)), MAX_VALUE, head.notes)}`.slice(0, MAX_VALUE);
+    if (last) last.value = `${last.value} ${wireText(trim(b.subarray(from, to)), MAX_VALUE, head.notes)}`.slice(0, MAX_VALUE);
     return;
   }
   let colon = b.indexOf(58, from);
@@ -88,7 +120,7 @@ function header(head: Head, b: Uint8Array, from: number, to: number): void {
     return;
   }
   const name = wireText(b.subarray(from, colon), MAX_NAME, head.notes).toLowerCase();
-  head.headers.push([name, wireText(value, MAX_VALUE, head.notes)]);
+  head.headers.push({ name, value: wireText(value, MAX_VALUE, head.notes) });
 }
 
 function trim(b: Uint8Array): Uint8Array {
@@ -129,11 +161,13 @@ function statusLine(b: Uint8Array, end: number): First | undefined {
 }
 
 export function headerValue(head: Head, name: string): string | undefined {
-  for (const [n, v] of head.headers) if (n === name) return v;
+  for (const h of head.headers) if (h.name === name) return h.value;
   return undefined;
 }
-export function headerValues(head: Head, name: string): string[] {
-  return head.headers.filter(([n]) => n === name).map(([, v]) => v);
+function headerValues(head: Head, name: string): string[] {
+  const out: string[] = [];
+  for (const h of head.headers) if (h.name === name) out.push(h.value);
+  return out;
 }
 
 export type Framing = { kind: "none" } | { kind: "length"; length: number } | { kind: "chunked" } | { kind: "close" };
@@ -144,7 +178,8 @@ export function framing(head: Head, method: string | undefined): Framing {
   const s = head.status;
   if (!request && ((s >= 100 && s < 200) || s === 204 || s === 304 || method === "HEAD")) return { kind: "none" };
   const encodings = headerValues(head, "transfer-encoding").join(",").toLowerCase();
-  const lengths = headerValues(head, "content-length").flatMap((v) => v.split(",").map((x) => x.trim()));
+  const lengths: string[] = [];
+  for (const v of headerValues(head, "content-length")) for (const x of v.split(",")) lengths.push(x.trim());
   if (encodings) {
     if (lengths.length) note(head, "http-length-and-chunked");
     const last = encodings.split(",").at(-1)?.trim();

@@ -98,14 +98,14 @@ class Http implements Session {
     }
     const eol = lineEnd(bytes);
     let end = headEnd(bytes, d.scanned);
-    if (eol >= 0 && (end < 0 || end > eol + 3)) {
-      const first = parseHead(bytes, eol, true);
-      if (!first) return this.notHttp(at, "http-request-line-invalid");
-      if (first.version === "0.9") end = eol + 1;
+    if (eol < 0) return this.incomplete(d, bytes, at);
+    let head = parseHead(bytes, end < 0 ? eol : end, true);
+    if (!head) return this.notHttp(at, "http-request-line-invalid");
+    if (head.version === "0.9" && (end < 0 || end > eol + 3)) {
+      end = eol + 1;
+      head = parseHead(bytes, end, true) as Head;
     }
     if (end < 0) return this.incomplete(d, bytes, at);
-    const head = parseHead(bytes, end, true);
-    if (!head) return this.notHttp(at, "http-request-line-invalid");
     d.scanned = 0;
     const f = framing(head, undefined);
     d.part = part(head, at(0), at(end - 1), stream, f);

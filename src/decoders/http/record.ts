@@ -1,7 +1,7 @@
 /** Transaction → record body, in schema order; credentials are redacted unless asked for. */
 import { cutText } from "../../records/text.js";
 import type { At } from "../contract.js";
-import { type Head, headerValue, headerValues } from "./head.js";
+import { type Head, type Header, headerValue } from "./head.js";
 import { sniff } from "./sniff.js";
 
 export interface Part {
@@ -37,11 +37,21 @@ function redact(name: string, value: string): string {
 
 function headerMap(head: Head, keep: boolean): Record<string, string[]> | undefined {
   if (head.headers.length === 0) return undefined;
-  const names = [...new Set(head.headers.map(([n]) => n))].sort();
+  const sorted = [...head.headers].sort(byName);
   const out: Record<string, string[]> = Object.create(null);
-  for (const n of names) out[n.replaceAll("\0", "\\0") || " "] = headerValues(head, n).map((v) => (keep ? v : redact(n, v)));
+  let before: string | undefined;
+  let values: string[] = [];
+  for (const h of sorted) {
+    if (h.name !== before) {
+      before = h.name;
+      values = [];
+      out[h.name.replaceAll("\0", "\\0") || " "] = values;
+    }
+    values.push(keep ? h.value : redact(h.name, h.value));
+  }
   return out;
 }
+const byName = (a: Header, b: Header): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
 interface Url {
   original: string;

@@ -39,6 +39,9 @@ const MAGIC: readonly [string, string][] = [
   ["#!", "text/x-script"],
 ];
 
+/** The same by their first byte. */
+const BY_FIRST: ReadonlyMap<number, readonly [string, string][]> = Map.groupBy(MAGIC, ([magic]) => magic.charCodeAt(0));
+
 export const SNIFF_BYTES = 512;
 /** What may be a tag at the beginning; none that is known is longer. */
 const TAG_CHARS = 32;
@@ -46,7 +49,8 @@ const TAG_CHARS = 32;
 export function sniff(b: Uint8Array): string | undefined {
   if (b.length === 0) return undefined;
   const text = latin1(b, 0, SNIFF_BYTES);
-  for (const [magic, type] of MAGIC) if (text.startsWith(magic)) return type;
+  const magic = BY_FIRST.get(b[0])?.find(([m]) => text.startsWith(m));
+  if (magic) return magic[1];
   if (text.startsWith("RIFF") && text.length >= 12) {
     const form = text.slice(8, 12);
     return form === "WEBP" ? "image/webp" : form === "WAVE" ? "audio/wav" : form === "AVI " ? "video/x-msvideo" : undefined;

@@ -1,7 +1,8 @@
 /** ClientHello and ServerHello (RFC 8446 §4.1, RFC 5246 §7.4.1), and the fingerprints made of them. Pure. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { hexText, TextNotes, wireText } from "../../records/text.js";
 import { Cursor } from "../cursor.js";
+import { Memo } from "../memo.js";
 import { isGrease } from "./tables.js";
 
 export interface ClientHello {
@@ -169,36 +170,25 @@ export function serverHello(bytes: Uint8Array): ServerHello | undefined {
   return h;
 }
 
-const md5 = (s: string): string => createHash("md5").update(s).digest("hex");
-const sha12 = (s: string): string => (s ? createHash("sha256").update(s).digest("hex").slice(0, 12) : "000000000000");
-const plain = (list: readonly number[]): number[] => list.filter((n) => !isGrease(n));
-
-/** Hellos repeat from connection to connection: fingerprints of the last ones are remembered (bounded, pure). */
-const cache = new Map<string, string>();
-function remembered(key: string, make: () => string): string {
-  let v = cache.get(key);
-  if (v === undefined) {
-    if (cache.size >= 4096) cache.clear();
-    v = make();
-    cache.set(key, v);
-  }
-  return v;
+const md5 = (s: string): string => hash("md5", s);
+const sha12 = (s: string): string => (s ? hash("sha256", s).slice(0, 12) : "000000000000");
+function plain(list: readonly number[]): number[] {
+  const out: number[] = [];
+  for (const n of list) if (!isGrease(n)) out.push(n);
+  return out;
 }
+
+const fingerprints = new Memo<string>(4096);
 
 /** JA3 as the original: GREASE left out. */
 export function ja3(h: ClientHello): string {
-  const text = [
-    h.version,
-    plain(h.ciphers).join("-"),
-    plain(h.extensions).join("-"),
-    plain(h.groups).join("-"),
-    h.pointFormats.join("-"),
-  ].join(",");
-  return remembered(text, () => md5(text));
+  const [ciphers, extensions, groups] = [plain(h.ciphers).join("-"), plain(h.extensions).join("-"), plain(h.groups).join("-")];
+  const text = `${h.version},${ciphers},${extensions},${groups},${h.pointFormats.join("-")}`;
+  return fingerprints.get(text, () => md5(text));
 }
 export function ja3s(h: ServerHello): string {
   const text = `${h.version},${h.cipher},${plain(h.extensions).join("-")}`;
-  return remembered(`s${text}`, () => md5(text));
+  return fingerprints.get(`s${text}`, () => md5(text));
 }
 
 const JA4_VERSION: Readonly<Record<number, string>> = {
@@ -214,7 +204,13 @@ const JA4_VERSION: Readonly<Record<number, string>> = {
 };
 const alnum = (c: number): boolean => (c >= 0x30 && c <= 0x39) || (c >= 0x41 && c <= 0x5a) || (c >= 0x61 && c <= 0x7a);
 const count = (n: number): string => String(Math.min(n, 99)).padStart(2, "0");
-const hexList = (list: readonly number[]): string => list.map((n) => n.toString(16).padStart(4, "0")).join(",");
+/** Four digits each. */
+function hexList(list: readonly number[]): string {
+  let out = "";
+  for (const n of list) out += `${out && ","}${(0x10000 + n).toString(16).slice(1)}`;
+  return out;
+}
+const ascending = (x: number, y: number): number => x - y;
 
 /** First and last character of the first ALPN value; of its hex where either is not alphanumeric (JA4.md, ALPN). */
 function ja4Alpn(alpn: readonly Uint8Array[]): string {
@@ -234,8 +230,8 @@ export function ja4(h: ClientHello, transport: "t" | "q" | "d"): string {
   const versions = plain(h.versions);
   const version = versions.length ? Math.max(...versions) : h.version;
   const a = `${transport}${JA4_VERSION[version] ?? "00"}${h.extensions.includes(0) ? "d" : "i"}${count(ciphers.length)}${count(extensions.length)}${ja4Alpn(h.alpn)}`;
-  const b = hexList(ciphers).split(",").sort().join(",");
-  const sorted = hexList(extensions.filter((n) => n !== 0 && n !== 16).sort((x, y) => x - y));
+  const b = hexList(ciphers.sort(ascending));
+  const sorted = hexList(extensions.filter((n) => n !== 0 && n !== 16).sort(ascending));
   const c = h.signatureAlgorithms.length && sorted ? `${sorted}_${hexList(plain(h.signatureAlgorithms))}` : sorted;
-  return remembered(`4${a}${b}${c}`, () => `${a}_${sha12(b)}_${sha12(c)}`);
+  return fingerprints.get(`4${a}${b}${c}`, () => `${a}_${sha12(b)}_${sha12(c)}`);
 }

@@ -1,6 +1,7 @@
 /** X.509 certificates (RFC 5280) by our own bounded DER walk; names as RFC 4514. Malformed ones give what could be read. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { cutText, ipText, TextNotes, wireText } from "../../records/text.js";
+import { Memo } from "../memo.js";
 
 export interface Certificate {
   sha256: string;
@@ -201,10 +202,19 @@ function alternatives(e: Tlv, out: string[], notes: TextNotes): void {
   }
 }
 
+const certificates = new Memo<Certificate>(512);
+/** Of larger ones too much would stay. */
+const MEMO_BYTES = 4096;
+/** One that was seen lately is the same object: it is not to be changed. */
 export function certificate(der: Uint8Array): Certificate {
+  const sha256 = hash("sha256", der).toUpperCase();
+  return der.length > MEMO_BYTES ? parse(der, sha256) : certificates.get(sha256, () => parse(der, sha256));
+}
+
+function parse(der: Uint8Array, sha256: string): Certificate {
   const c: Certificate = {
-    sha256: createHash("sha256").update(der).digest("hex").toUpperCase(),
-    sha1: createHash("sha1").update(der).digest("hex").toUpperCase(),
+    sha256,
+    sha1: hash("sha1", der).toUpperCase(),
     subjectCommonNames: [],
     issuerCommonNames: [],
     alternativeNames: [],

@@ -3,9 +3,9 @@
  * default. `threatflow config` prints them with where each came from.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { parse } from "yaml";
 import { SEGMENT_ROWS } from "./config.js";
 import { systemError, ThreatflowError } from "./errors.js";
 
@@ -101,7 +101,11 @@ export function readSettings(
   });
 }
 
+/** Loaded where there is a file to read: it takes longer than all else that a short command does. */
+const load = createRequire(import.meta.url);
+
 function readFile(path: string): Record<string, unknown> {
+  const { parse } = load("yaml") as typeof import("yaml");
   let found: unknown;
   try {
     found = parse(readFileSync(path, "utf8")) ?? {};

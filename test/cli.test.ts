@@ -364,6 +364,18 @@ test("export gives what analyze gave; what is held is neither deleted nor expire
   run(["captures", "hold", id, "--release"]);
   expect(run(["delete", id]).status).toBe(0);
 });
+test("each command that is listed works when it is the only one that is loaded", () => {
+  const listed = run(["--help"])
+    .stdout.split("Commands:")[1]
+    .matchAll(/^ {2}([a-z]+) /gm);
+  const names = Array.from(listed, (m) => m[1]).filter((n) => n !== "help");
+  expect(names.length).toBeGreaterThan(20);
+  for (const name of names)
+    expect([name, run([name, "--help"]).stdout.split("\n")[0]]).toEqual([name, expect.stringContaining(`threatflow ${name} `)]);
+  expect(run(["--version"]).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(run(["analyse", "x"]).stderr).toContain("(Did you mean analyze?)");
+});
+
 test("completion knows the commands and their flags", () => {
   const asked = (line: string): string[] =>
     spawnSync(

@@ -2,24 +2,40 @@
 import { Command, CommanderError } from "commander";
 import { systemError, ThreatflowError } from "../errors.js";
 import { VERSION } from "../records/tables.js";
-import { accessCommands } from "./access.js";
-import { analyzeCommand } from "./analyze.js";
-import { captureCommand } from "./capture.js";
-import { captureCommands } from "./captures.js";
-import { completionCommand } from "./completion.js";
-import { doctorCommand } from "./doctor.js";
 import { EXIT } from "./exit.js";
-import { extractCommand } from "./extract.js";
-import { fieldsCommand } from "./fields.js";
-import { filterCommands } from "./filter.js";
-import { jobCommands } from "./jobs.js";
 import { globalFlags } from "./place.js";
-import { queryCommand } from "./query.js";
-import { replayCommand } from "./replay.js";
-import { scheduleCommands } from "./schedule.js";
-import { sendCommand } from "./send.js";
-import { serveCommand } from "./serve.js";
-import { workerCommand } from "./worker.js";
+
+type Add = (program: Command, exit: (status: number) => void) => void;
+
+/** Each file of commands, with the names that it adds: what is not asked for is not loaded. */
+const FILES: readonly [names: readonly string[], load: () => Promise<Add>][] = [
+  [["analyze"], async () => (await import("./analyze.js")).analyzeCommand],
+  [["capture", "interfaces"], async () => (await import("./capture.js")).captureCommand],
+  [["send"], async () => (await import("./send.js")).sendCommand],
+  [["filter"], async () => (await import("./filter.js")).filterCommands],
+  [["query"], async () => (await import("./query.js")).queryCommand],
+  [["extract"], async () => (await import("./extract.js")).extractCommand],
+  [["captures", "export", "delete"], async () => (await import("./captures.js")).captureCommands],
+  [["fields"], async () => (await import("./fields.js")).fieldsCommand],
+  [["replay"], async () => (await import("./replay.js")).replayCommand],
+  [["schedule"], async () => (await import("./schedule.js")).scheduleCommands],
+  [["serve"], async () => (await import("./serve.js")).serveCommand],
+  [["users", "tokens", "audit"], async () => (await import("./access.js")).accessCommands],
+  [["worker"], async () => (await import("./worker.js")).workerCommand],
+  [["jobs", "expire"], async () => (await import("./jobs.js")).jobCommands],
+  [["doctor", "config"], async () => (await import("./doctor.js")).doctorCommand],
+  [["completion"], async () => (await import("./completion.js")).completionCommand],
+];
+/** These speak of all commands. */
+const OF_ALL: readonly string[] = ["completion", "help", "--help", "-h"];
+
+/** What adds the commands that these arguments may name; all where they name none, or ask for all. */
+async function commands(args: readonly string[]): Promise<Add[]> {
+  if (args[0] === "--version" || args[0] === "-V") return [];
+  const asked = FILES.filter(([names]) => names.some((n) => args.includes(n)));
+  const all = asked.length === 0 || OF_ALL.includes(args[0]) || args.includes("completion");
+  return Promise.all((all ? FILES : asked).map(([, load]) => load()));
+}
 
 export async function run(args: string[]): Promise<number> {
   const program = new Command("threatflow");
@@ -34,32 +50,10 @@ export async function run(args: string[]): Promise<number> {
     .hook("preAction", () => globalFlags(program.opts()))
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`threatflow: ${text.replace(/^error: /, "")}`) });
-  analyzeCommand(program, (s) => {
-    status = Math.max(status, s);
-  });
-  captureCommand(program, (s) => {
-    status = Math.max(status, s);
-  });
-  sendCommand(program);
-  filterCommands(program, (s) => {
-    status = Math.max(status, s);
-  });
-  queryCommand(program);
-  extractCommand(program);
-  captureCommands(program);
-  fieldsCommand(program);
-  replayCommand(program, (s) => {
-    status = Math.max(status, s);
-  });
-  scheduleCommands(program);
-  serveCommand(program);
-  accessCommands(program);
-  workerCommand(program);
-  jobCommands(program);
-  doctorCommand(program, (s) => {
-    status = Math.max(status, s);
-  });
-  completionCommand(program);
+  for (const add of await commands(args))
+    add(program, (s) => {
+      status = Math.max(status, s);
+    });
   try {
     await program.parseAsync(args, { from: "user" });
     return status;

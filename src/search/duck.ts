@@ -1,9 +1,10 @@
 /** An in-memory DuckDB that reads Parquet files: no lock between processes, no extension loaded from outside. */
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 
 const MEMORY = "256MB";
 
 export async function openDuck(spill: string): Promise<{ connection: DuckDBConnection; close(): void }> {
+  const { DuckDBInstance } = await import("@duckdb/node-api"); // not before it is needed: it takes a while to load
   const instance = await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",

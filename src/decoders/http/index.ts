@@ -320,6 +320,7 @@ function part(head: Head, at: At, until: At, stream: number, f: Framing): Part {
   return { head, at, until, stream, bodyBytes: 0, hasBody, start: EMPTY };
 }
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (a.length === 0) return new Uint8Array(b);
   const out = new Uint8Array(a.length + b.length);
   out.set(a);
   out.set(b, a.length);

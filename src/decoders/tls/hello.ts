@@ -7,7 +7,6 @@ import { isGrease } from "./tables.js";
 
 export interface ClientHello {
   version: number;
-  sessionId: Uint8Array;
   ciphers: number[];
   extensions: number[];
   groups: number[];
@@ -24,7 +23,6 @@ export interface ClientHello {
 export interface ServerHello {
   version: number;
   selected: number | undefined;
-  sessionId: Uint8Array;
   cipher: number;
   extensions: number[];
   alpn: Uint8Array | undefined;
@@ -48,13 +46,12 @@ export function clientHello(bytes: Uint8Array): ClientHello | undefined {
   const c = new Cursor(bytes);
   const version = c.u16();
   c.skip(32);
-  const sessionId = Uint8Array.from(c.take(c.u8()));
+  c.skip(c.u8()); // session id
   const ciphers = u16list(c.sub(c.u16()));
   c.skip(c.u8());
   if (c.bad) return undefined;
   const h: ClientHello = {
     version,
-    sessionId,
     ciphers,
     extensions: [],
     groups: [],
@@ -134,7 +131,7 @@ function clientExtension(h: ClientHello, type: number, e: Cursor): void {
 function protocols(e: Cursor): Uint8Array[] {
   const list = e.sub(e.u16());
   const out: Uint8Array[] = [];
-  while (list.left > 0 && !list.bad) out.push(Uint8Array.from(list.take(list.u8())));
+  while (list.left > 0 && !list.bad) out.push(new Uint8Array(list.take(list.u8())));
   return out;
 }
 
@@ -144,14 +141,13 @@ export function serverHello(bytes: Uint8Array): ServerHello | undefined {
   const random = c.take(32);
   // TLS 1.3 drafts 18 to 21 have no session id and no compression method in the ServerHello.
   const draft = version >>> 8 === 0x7f && (version & 0xff) <= 21;
-  const sessionId = draft ? new Uint8Array(0) : Uint8Array.from(c.take(c.u8()));
+  if (!draft) c.skip(c.u8()); // session id
   const cipher = c.u16();
   if (!draft) c.u8();
   if (c.bad) return undefined;
   const h: ServerHello = {
     version,
     selected: undefined,
-    sessionId,
     cipher,
     extensions: [],
     alpn: undefined,

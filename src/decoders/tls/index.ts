@@ -27,6 +27,7 @@ const MAX_RECORD = 16384 + 2048;
 const MAX_HANDSHAKE = 256 * 1024;
 const MAX_CHAIN = 32;
 const MAX_ALERTS = 16;
+const EMPTY = new Uint8Array(0);
 const CCS = 20;
 const ALERT = 21;
 const HANDSHAKE = 22;
@@ -34,7 +35,7 @@ const APPLICATION = 23;
 
 class Direction {
   /** Handshake bytes not yet a whole message. */
-  pending = new Uint8Array(0);
+  pending: Uint8Array = EMPTY;
   changed = false;
   secured = false;
   over = false;
@@ -147,7 +148,7 @@ class Tls implements Session {
       this.message(side, d, bytes[pos], bytes.subarray(pos + 4, pos + 4 + size), at(0), stream);
       pos += 4 + size;
     }
-    d.pending = pos < bytes.length ? Uint8Array.from(bytes.subarray(pos)) : new Uint8Array(0);
+    d.pending = pos < bytes.length ? new Uint8Array(bytes.subarray(pos)) : EMPTY;
   }
 
   private message(side: Side, d: Direction, type: number, m: Uint8Array, at: At, stream: number): void {

@@ -11,8 +11,8 @@ namespace {
 constexpr char kEcsVersion[] = "9.4.0";
 constexpr uint32_t kTcp = 6, kIcmp = 1, kIcmp6 = 58;
 constexpr uint32_t kHasPorts = 0x10000;  // of PartRow::packed
-// More than the names of all members, their numbers and the ids take.
-constexpr uint64_t kFixed = 2560;
+// More than the names of all members, their numbers and the ids take; of a flow's own record more.
+constexpr uint64_t kFixed = 1000, kFixedWhole = 1200;
 
 constexpr const char* kOutcomes[] = {"", "success", "failure", "unknown"};
 constexpr const char* kEndReasons[] = {"fin", "rst", "timeout", "capture-end"};
@@ -74,7 +74,7 @@ void hex(const uint8_t* in, char* out) {
 }
 
 uint64_t line_bound(const PartRow& r) {
-  uint64_t n = kFixed + 4 * static_cast<uint64_t>(r.flow.length);  // addresses stand twice, each tunnel in quotes
+  uint64_t n = kFixed + (r.flags & kWhole ? kFixedWhole : 0) + 3 * static_cast<uint64_t>(r.flow.length);  // addresses stand twice, each tunnel in quotes
   for (Span PartRow::*p : kSpans)
     if (p != &PartRow::flow && p != &PartRow::columns) n += (r.*p).length;
   return n;

@@ -8,15 +8,22 @@ import type { Skip } from "./stream-flow.js";
 /** Datagrams of a side that are probed before the flow is left alone. */
 const PROBE_DATAGRAMS = 4;
 
+/** Of each side. */
+interface Probed {
+  datagrams: [number, number];
+  bytes: [number, number];
+}
+
 export class DatagramFlow {
   private session: Session | undefined;
   private readonly flow: Flow;
   private readonly emit: Emit;
   private readonly settings: DecoderSettings;
   private readonly tellSkip: Skip;
-  private readonly stopped = [false, false];
-  private readonly probed = [0, 0];
-  private readonly probedBytes = [0, 0];
+  /** A bit for each side. */
+  private stopped = 0;
+  /** What was probed in vain; most flows are known by their first datagram. */
+  private probed: Probed | undefined;
   private finished = false;
 
   constructor(flow: Flow, emit: Emit, settings: DecoderSettings, tellSkip: Skip) {
@@ -27,7 +34,7 @@ export class DatagramFlow {
   }
 
   data(side: number, bytes: Uint8Array, cut: number, at: At): void {
-    if (this.finished || this.stopped[side]) return;
+    if (this.finished || this.stopped & (1 << side)) return;
     if (!this.session && !this.find(side, bytes)) return;
     const progress = this.session?.data((side ^ this.flow.flip) as Side, bytes, () => at, 0);
     if (progress?.kind === "stop") this.stop(side);
@@ -57,14 +64,16 @@ export class DatagramFlow {
       const known = signature("udp", bytes, this.flow.port(0), this.flow.port(1));
       if (known) this.flow.found(known);
     }
-    this.probed[side]++;
-    this.probedBytes[side] += bytes.length;
-    if (this.flow.protocols.length || this.probed[side] >= PROBE_DATAGRAMS || this.probedBytes[side] >= PROBE_BYTES) this.stop(side);
+    this.probed ??= { datagrams: [0, 0], bytes: [0, 0] };
+    const { datagrams, bytes: seen } = this.probed;
+    datagrams[side]++;
+    seen[side] += bytes.length;
+    if (this.flow.protocols.length || datagrams[side] >= PROBE_DATAGRAMS || seen[side] >= PROBE_BYTES) this.stop(side);
     return false;
   }
 
   private stop(side: number): void {
-    this.stopped[side] = true;
+    this.stopped |= 1 << side;
     this.tellSkip(this.flow, side, true, 0);
   }
 }

@@ -9,6 +9,14 @@ export interface AnomalyCount extends AnomalyDetail {
   at: At;
 }
 
+/** Lists of one name, which almost all flows have, are shared. */
+const lists = new Map<string, readonly string[]>();
+function alone(protocol: string): readonly string[] {
+  const list = lists.get(protocol) ?? [protocol];
+  lists.set(protocol, list);
+  return list;
+}
+
 export class Flow {
   readonly slot: number;
   readonly serial: number;
@@ -24,7 +32,7 @@ export class Flow {
   readonly told: string;
   /** Protocol, IP version, whether it has ports, whether the handshake was seen: native/engine/engine_tell.cc. */
   readonly packed: number;
-  /** Both ports, the source's in the upper half. */
+  /** Both ports, the source's in the upper half of 32 bits with a sign. */
   readonly ports: number;
   /** Decoders found that the native side 1 is the originator (only where the handshake does not tell). */
   reversed = false;
@@ -40,7 +48,7 @@ export class Flow {
     this.hasPorts = (packed & 0x10000) !== 0;
     this.originKnown = (packed & 0x20000) !== 0;
     this.packed = packed;
-    this.ports = ports;
+    this.ports = ports | 0; // V8 keeps larger numbers apart
     this.interface = iface;
     this.told = told;
   }
@@ -51,7 +59,7 @@ export class Flow {
   }
   /** A protocol was found; the first found stands first. */
   found(protocol: string): void {
-    this.protocols = [...this.protocols, protocol];
+    this.protocols = this.protocols.length ? [...this.protocols, protocol] : alone(protocol);
   }
   get transport(): Transport | undefined {
     return TRANSPORT[this.protocol];

@@ -18,9 +18,10 @@ interface Waiting {
 }
 
 export class Transactions {
-  private readonly waiting = new Map<string, Waiting[]>();
+  /** Most flows are one query and its answer: what stands empty is not kept. */
+  private waiting: Map<string, Waiting[]> | undefined;
   private count = 0;
-  private answered: string[] = [];
+  private answered: string[] | undefined;
   private readonly emit: Emit;
   constructor(emit: Emit) {
     this.emit = emit;
@@ -30,6 +31,7 @@ export class Transactions {
     this.expire(at);
     const key = keyOf(message);
     const entry = { message, at, stream, side };
+    this.waiting ??= new Map();
     const list = this.waiting.get(key);
     if (list) list.push(entry);
     else this.waiting.set(key, [entry]);
@@ -39,18 +41,19 @@ export class Transactions {
   answer(message: Message, side: Side, at: At, stream: number): void {
     this.expire(at);
     const key = this.match(message);
-    const list = key === undefined ? undefined : this.waiting.get(key);
+    const list = key === undefined ? undefined : this.waiting?.get(key);
     if (key === undefined || !list) {
       const own = keyOf(message);
-      const repeated = this.answered.includes(own);
+      const repeated = this.answered?.includes(own);
       this.write(undefined, message, at, side, stream, undefined, repeated ? ["dns-answer-repeated"] : []);
       return;
     }
     const q = list.shift() as Waiting;
     this.count--;
-    if (list.length === 0) this.waiting.delete(key);
-    if (this.answered.length >= MAX_ANSWERED) this.answered = this.answered.slice(MAX_ANSWERED / 2);
-    this.answered.push(key);
+    if (list.length === 0) this.remove(key);
+    if (this.answered && this.answered.length >= MAX_ANSWERED) this.answered = this.answered.slice(MAX_ANSWERED / 2);
+    if (this.answered) this.answered.push(key);
+    else this.answered = [key];
     this.write(q.message, message, q.at, q.side, q.stream, at, []);
   }
 
@@ -60,13 +63,19 @@ export class Transactions {
   }
 
   end(): void {
-    for (const list of this.waiting.values()) for (const q of list) this.write(q.message, undefined, q.at, q.side, q.stream, undefined, []);
-    this.waiting.clear();
+    for (const list of this.waiting?.values() ?? [])
+      for (const q of list) this.write(q.message, undefined, q.at, q.side, q.stream, undefined, []);
+    this.waiting = undefined;
     this.count = 0;
   }
 
+  private remove(key: string): void {
+    this.waiting?.delete(key);
+    if (this.waiting?.size === 0) this.waiting = undefined;
+  }
   private match(message: Message): string | undefined {
     const key = keyOf(message);
+    if (!this.waiting) return undefined;
     if (this.waiting.has(key)) return key;
     if (message.questions.length) return undefined;
     const prefix = `${message.id}/`; // an answer without a question: the first query with this id
@@ -75,7 +84,7 @@ export class Transactions {
   }
 
   private expire(now: At): void {
-    if (now.clock === undefined || this.count === 0) return;
+    if (now.clock === undefined || !this.waiting) return;
     for (const [key, list] of this.waiting) {
       while (list.length && (list[0].at.clock ?? 0) + GIVE_UP_SECONDS < now.clock) {
         const q = list.shift() as Waiting;
@@ -83,15 +92,15 @@ export class Transactions {
         this.write(q.message, undefined, q.at, q.side, q.stream, undefined, []);
       }
       if (list.length) break; // insertion order is time order
-      this.waiting.delete(key);
+      this.remove(key);
     }
   }
 
   private giveUpOldest(): void {
-    for (const [key, list] of this.waiting) {
+    for (const [key, list] of this.waiting ?? []) {
       const q = list.shift() as Waiting;
       this.count--;
-      if (list.length === 0) this.waiting.delete(key);
+      if (list.length === 0) this.remove(key);
       this.write(q.message, undefined, q.at, q.side, q.stream, undefined, ["dns-waiting-limit"]);
       return;
     }

@@ -38,11 +38,14 @@ export type ErrorCode =
 export class ThreatflowError extends Error {
   readonly code: ErrorCode;
   readonly remedy: string;
-  constructor(code: ErrorCode, message: string, remedy = "") {
+  /** It may pass by itself. */
+  readonly passing: boolean;
+  constructor(code: ErrorCode, message: string, remedy = "", passing = false) {
     super(message);
     this.name = "ThreatflowError";
     this.code = code;
     this.remedy = remedy;
+    this.passing = passing;
   }
 }
 

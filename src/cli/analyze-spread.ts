@@ -56,6 +56,7 @@ export async function analyzeSpread(s: Settings, flags: Flags, run: RunOptions, 
           force: flags.force === true,
         },
         (n) => progress.update({ stage: "store", done: n, total: size }),
+        (why) => progress.update({ stage: "store", done: size, total: size, waiting: why }),
       );
       if (already && entry.summary) {
         if (ndjson) await exportRecords(elasticSearch(cluster.elastic), entry.id, ndjson);

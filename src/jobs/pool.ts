@@ -60,12 +60,14 @@ export class Pool {
 
   run(task: ShardTask, captureId: Promise<string>, watching: Watching = {}): Promise<ShardOutcome | SetAside> {
     const { signal } = watching;
-    return new Promise((resolve, reject) => {
-      const pending: Pending = { id: this.next++, task, captureId, deaths: 0, lost: undefined, watching, resolve, reject };
-      this.queue.push(pending);
-      signal?.addEventListener("abort", () => this.cancel(pending, signal.reason), { once: true });
-      this.dispatch();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<ShardOutcome | SetAside>();
+    const pending: Pending = { id: this.next++, task, captureId, deaths: 0, lost: undefined, watching, resolve, reject };
+    const cancelled = (): void => this.cancel(pending, signal?.reason);
+    signal?.addEventListener("abort", cancelled, { once: true });
+    this.queue.push(pending);
+    this.dispatch();
+    // Node keeps a signal made of others, and all that hangs on it, for as long as somebody listens to it.
+    return promise.finally(() => signal?.removeEventListener("abort", cancelled));
   }
 
   /** No longer wanted: out of the queue, or its process ends. */

@@ -14,6 +14,7 @@ import { metrics } from "./metrics.js";
 import { Pool } from "./pool.js";
 import { ATTEMPTS, backoff, type CaptureJob, type QueueName, redisConnection, type ShardPayload } from "./queues.js";
 import { finishJob, type JobContext, type JobProgress, shardJob, surveyJob } from "./stages.js";
+import { collectGarbage } from "./v8-flags.js";
 
 /** How locks are held: a dead worker's job is taken over within seconds, however often (PLATFORM 20). */
 const LOCK = { lockDuration: 5000, stalledInterval: 2000, maxStalledCount: 1000 };
@@ -81,6 +82,7 @@ export function startRunner(cluster: Cluster, concurrency: number): Runner {
       throw new UnrecoverableError(e.message);
     } finally {
       stop();
+      collectGarbage();
     }
   }
 

@@ -9,6 +9,7 @@ import { difference } from "./import-key.js";
 import { type CaptureJob, jobId, jobOptions, QUEUES, turnOf, within } from "./queues.js";
 import type { JobProgress } from "./stages.js";
 import type { Progress } from "./summary.js";
+import { collectGarbage } from "./v8-flags.js";
 
 export interface Submission {
   name: string;
@@ -32,14 +33,21 @@ const LOOK_MS = 25;
 const LOOK_MOST_MS = 500;
 
 /** Two submitters of the same bytes at once: one queues the work, both follow it. Throws ALREADY_IMPORTED_OTHERWISE. */
-export async function submit(c: Cluster, s: Submission, onBytes?: (n: number) => void): Promise<Submitted> {
+export async function submit(
+  c: Cluster,
+  s: Submission,
+  onBytes?: (n: number) => void,
+  waiting?: (why: string) => void,
+): Promise<Submitted> {
   const stored = await c.store.add(s.name, s.input, onBytes);
   const fresh = freshEntry({ id: stored.id, key: s.key, name: s.name, bytes: stored.bytes, path: undefined, cases: s.cases });
-  const { mine, entry } = await c.catalog.claim(fresh, (there) => {
-    if (RUNNING.includes(there.status)) return undefined;
-    if (there.status === "done" && !s.force) return undefined;
-    return { ...freshAgain(fresh, there), replaces: true };
-  });
+  const claim = (): ReturnType<Cluster["catalog"]["claim"]> =>
+    c.catalog.claim(fresh, (there) => {
+      if (RUNNING.includes(there.status)) return undefined;
+      if (there.status === "done" && !s.force) return undefined;
+      return { ...freshAgain(fresh, there), replaces: true };
+    });
+  const { mine, entry } = await patient(claim, waiting);
   if (!mine && entry.key !== s.key)
     throw new ThreatflowError(
       "ALREADY_IMPORTED_OTHERWISE",
@@ -77,8 +85,12 @@ export async function follow(
 ): Promise<CaptureEntry> {
   for (let pause = LOOK_MS; ; pause = Math.min(LOOK_MOST_MS, pause * 1.3)) {
     signal?.throwIfAborted();
-    const e = await patient(() => c.catalog.find(id), progress);
+    const e = await patient(
+      () => c.catalog.find(id),
+      (why) => progress({ stage: "decode", done: 0, total: 1, waiting: why }),
+    );
     if (!e) throw new ThreatflowError("CANCELLED", "the capture was deleted while it was imported");
+    collectGarbage(); // some submit ten thousand captures
     if (e.status === "done") return e;
     if (e.status === "failed" && e.generation === generation)
       throw new ThreatflowError((e.error?.code ?? "INTERNAL") as ErrorCode, `${e.name}: ${e.error?.message ?? "failed"}`, e.error?.remedy);
@@ -89,14 +101,14 @@ export async function follow(
   }
 }
 
-/** Servers may go away while an import is followed: the work waits, and so does this. */
-async function patient<T>(work: () => Promise<T>, progress: (p: Progress) => void): Promise<T> {
+/** Servers may go away, or have too much to do, while an import is queued or followed: the work waits, and so does this. */
+async function patient<T>(work: () => Promise<T>, waiting?: (why: string) => void): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof ThreatflowError && error.code === "ELASTICSEARCH") || tries > 600) throw error;
-      progress({ stage: "decode", done: 0, total: 1, waiting: error.message });
+      if (!(error instanceof ThreatflowError && error.passing) || tries > 600) throw error;
+      waiting?.(error.message);
       await sleep(1000);
     }
   }

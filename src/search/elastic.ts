@@ -1,5 +1,6 @@
 /** The connection to Elasticsearch: checked once, with errors that say what to do; retries are the caller's. */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, errors } from "@elastic/elasticsearch";
 import { ThreatflowError } from "../errors.js";
 import { hideCredentials, type Settings } from "../settings.js";
@@ -58,10 +59,10 @@ export function elasticError(error: unknown, url: string): unknown {
         `${at} refuses these credentials (${status})`,
         "set ELASTICSEARCH_API_KEY, or user and password in ELASTICSEARCH_URL",
       );
-    return new ThreatflowError("ELASTICSEARCH", `${at} answers ${status}: ${reason}`, "`threatflow doctor` looks into it");
+    return new ThreatflowError("ELASTICSEARCH", `${at} answers ${status}: ${reason}`, "`threatflow doctor` looks into it", passes(error));
   }
   if (error instanceof errors.ConnectionError || error instanceof errors.TimeoutError || error instanceof errors.NoLivingConnectionsError)
-    return new ThreatflowError("ELASTICSEARCH", `${at} does not answer: ${error.message}`, "start it, or correct ELASTICSEARCH_URL");
+    return new ThreatflowError("ELASTICSEARCH", `${at} does not answer: ${error.message}`, "start it, or correct ELASTICSEARCH_URL", true);
   if (error instanceof errors.ProductNotSupportedError)
     return new ThreatflowError("ELASTICSEARCH", `what answers at ${url} is no Elasticsearch`, "correct ELASTICSEARCH_URL");
   return error;
@@ -109,14 +110,26 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Runs a request; what the client throws comes out as one of our errors. */
+/** Has too much to do just now: the request was not taken. */
+const overloaded = (error: unknown): boolean =>
+  error instanceof errors.ResponseError && [429, 503].includes(error.statusCode ?? 0) && !/cluster_block/.test(reasonOf(error));
+/** How long such a request is tried again, and the first and longest pause between two tries, ms. */
+const OVERLOADED_MS = 20000;
+const PAUSE_MS = 100;
+const PAUSE_MOST_MS = 2000;
+
+/** Runs requests that may be run again; what the client throws comes out as one of our errors. */
 export const asking =
   (e: Elastic) =>
   async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw elasticError(error, e.url);
+    const until = Date.now() + OVERLOADED_MS;
+    for (let pause = PAUSE_MS; ; pause = Math.min(PAUSE_MOST_MS, pause * 2)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!overloaded(error) || Date.now() > until) throw elasticError(error, e.url);
+        await sleep(pause * (0.5 + Math.random()));
+      }
     }
   };
 export const notFound = (error: unknown): boolean => error instanceof errors.ResponseError && error.statusCode === 404;

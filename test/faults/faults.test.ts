@@ -19,15 +19,16 @@ const sh = (command: string): void => {
   if (r.status !== 0) throw new Error(`${command}: ${r.stderr}`);
 };
 
-/** Passes requests on; answers 429 to a part of the bulk requests, whole or for some of their items. */
+/** Passes requests on; answers 429 to a part of the bulk requests, whole or for some of their items, and to half of what is asked of the catalogue. */
 function grumpyProxy(to: string): Promise<{ server: Server; url: string; refused: () => number }> {
   let n = 0;
+  let looks = 0;
   let refused = 0;
   const target = new URL(to);
   const server = createServer((q, a) => {
     const bulk = q.url?.includes("_bulk");
-    if (bulk && ++n % 3 === 0) {
-      refused++;
+    if ((bulk && ++n % 3 === 0) || (q.url?.includes("-catalog/") && ++looks % 2 === 0)) {
+      if (bulk) refused++;
       q.resume();
       q.on("end", () =>
         a

@@ -1,5 +1,5 @@
 /** The embedded store: one immutable Parquet file per capture and dataset, `DIR/records/<dataset>/<capture>.parquet`, written by DuckDB. */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { systemError, ThreatflowError } from "../errors.js";
@@ -16,9 +16,13 @@ export const FORM = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)";
 /** For what did not fit into the usual limit (src/search/duck.ts). */
 const MORE_MEMORY = "768MB";
 
+/** Connections that know the macros. */
+const prepared = new WeakSet<DuckDBConnection>();
+
 /** Lines in order → a Parquet file with the columns of their dataset. `longest`: bytes of the longest line. */
 export async function parquetOf(c: DuckDBConnection, dataset: string, lines: string, longest: number, target: string): Promise<void> {
-  for (const macro of ADDRESS_MACROS) await c.run(macro);
+  if (!prepared.has(c)) for (const macro of ADDRESS_MACROS) await c.run(macro);
+  prepared.add(c);
   const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
        FROM read_csv(${quoteText(lines)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${Math.max(LINE_BYTES, longest + 1)})))
      TO ${quoteText(target)} ${FORM}`;
@@ -36,6 +40,23 @@ export function storeError(error: unknown, dataDir: string): unknown {
   return /No space left|disk/i.test((error as Error).message)
     ? new ThreatflowError("DISK_FULL", `${dataDir}: no space left for the records`, "free some space and run the same command again")
     : error;
+}
+
+type Duck = Awaited<ReturnType<typeof openDuck>>;
+/** The DuckDB of a small capture serves the next one: to start it takes as long as to write a small file. */
+let spare: { spill: string; duck: Duck } | undefined;
+/** After more text than that it goes, and the memory that it took with it. */
+const SMALL_BYTES = 8 << 20;
+
+async function borrow(spill: string): Promise<Duck> {
+  const there = spare;
+  if (there?.spill !== spill) return openDuck(spill);
+  spare = undefined;
+  return there.duck;
+}
+function giveBack(spill: string, duck: Duck, bytes: number): void {
+  if (bytes > SMALL_BYTES || spare) duck.close();
+  else spare = { spill, duck };
 }
 
 export function parquetSink(dataDir: string): Sink {
@@ -59,17 +80,20 @@ export function parquetSink(dataDir: string): Sink {
       await writeLines(path, runs);
     },
     async commit() {
-      const duck = await openDuck(join(dataDir, ".tmp"));
+      const spill = join(dataDir, ".tmp");
+      const duck = await borrow(spill);
       try {
+        let bytes = 0;
         for (const [dataset, { path, longest }] of lines) {
           written.push(dataset);
+          bytes += statSync(path).size;
           await parquetOf(duck.connection, dataset, path, longest, hidden(dataset));
           rmSync(path, { force: true });
         }
+        giveBack(spill, duck, bytes);
       } catch (error) {
-        throw storeError(error, dataDir);
-      } finally {
         duck.close();
+        throw storeError(error, dataDir);
       }
       for (const dataset of DATASETS) {
         const target = recordFile(dataDir, dataset, captureId);

@@ -82,9 +82,9 @@ export class Rows {
     this.point(piece, at, this.used - at);
   }
   /** A piece that the next row may have too: `what` says whose it is. */
-  share(piece: number, what: unknown, text: (what: never) => string): void {
+  share<T>(piece: number, what: T, text: (what: T) => string): void {
     if (this.last[piece] !== what) {
-      this.put(piece, text(what as never));
+      this.put(piece, text(what));
       this.last[piece] = what;
       const w = (this.count - 1) * ROW_WORDS + PIECES + 2 * piece;
       this.lastAt[2 * piece] = this.words[w];

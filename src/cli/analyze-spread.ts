@@ -55,8 +55,11 @@ export async function analyzeSpread(s: Settings, flags: Flags, run: RunOptions, 
           windowBytes: run.windowBytes || DEFAULT_WINDOW_BYTES,
           force: flags.force === true,
         },
-        (n) => progress.update({ stage: "store", done: n, total: size }),
-        (why) => progress.update({ stage: "store", done: size, total: size, waiting: why }),
+        {
+          bytes: (n) => progress.update({ stage: "store", done: n, total: size }),
+          waiting: (why) => progress.update({ stage: "store", done: size, total: size, waiting: why }),
+          signal: abort.signal,
+        },
       );
       if (already && entry.summary) {
         if (ndjson) await exportRecords(elasticSearch(cluster.elastic), entry.id, ndjson);

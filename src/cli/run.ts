@@ -26,14 +26,13 @@ const FILES: readonly [names: readonly string[], load: () => Promise<Add>][] = [
   [["doctor", "config"], async () => (await import("./doctor.js")).doctorCommand],
   [["completion"], async () => (await import("./completion.js")).completionCommand],
 ];
-/** These speak of all commands. */
-const OF_ALL: readonly string[] = ["completion", "help", "--help", "-h"];
+const HELP: readonly string[] = ["help", "--help", "-h"];
 
 /** What adds the commands that these arguments may name; all where they name none, or ask for all. */
 async function commands(args: readonly string[]): Promise<Add[]> {
   if (args[0] === "--version" || args[0] === "-V") return [];
   const asked = FILES.filter(([names]) => names.some((n) => args.includes(n)));
-  const all = asked.length === 0 || OF_ALL.includes(args[0]) || args.includes("completion");
+  const all = asked.length === 0 || HELP.includes(args[0]) || args.includes("completion");
   return Promise.all((all ? FILES : asked).map(([, load]) => load()));
 }
 

@@ -1,7 +1,6 @@
 /** What the survey of a capture leads to: which shards there are, and the records that are the capture's own. */
 import type { DecodeOptions } from "../config.js";
 import { anomalyLayer } from "../decoders/anomalies.js";
-
 import { INDEX_BYTES, type NativeSummary } from "../engine/native.js";
 import type { PacketIndex } from "../ingest/packet-index.js";
 import type { Surveyed } from "../ingest/survey.js";

@@ -32,22 +32,36 @@ const RUNNING: readonly string[] = ["queued", "surveying", "decoding", "indexing
 const LOOK_MS = 25;
 const LOOK_MOST_MS = 500;
 
-/** Two submitters of the same bytes at once: one queues the work, both follow it. Throws ALREADY_IMPORTED_OTHERWISE. */
-export async function submit(
-  c: Cluster,
-  s: Submission,
-  onBytes?: (n: number) => void,
-  waiting?: (why: string) => void,
-): Promise<Submitted> {
-  const stored = await c.store.add(s.name, s.input, onBytes);
+/** How long servers that are away, or have too much to do, are waited for, ms. */
+const PATIENCE_MS = 600_000;
+
+/** Somebody who waits, and can stop waiting. */
+export interface Waiting {
+  bytes?: (n: number) => void;
+  waiting: (why: string) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Two submitters of the same bytes at once: one queues the work, both follow it. Throws ALREADY_IMPORTED_OTHERWISE. Without somebody who waits, a
+ * server that has too much to do is an error.
+ */
+export async function submit(c: Cluster, s: Submission, who?: Waiting): Promise<Submitted> {
+  const stored = await c.store.add(s.name, s.input, who?.bytes);
   const fresh = freshEntry({ id: stored.id, key: s.key, name: s.name, bytes: stored.bytes, path: undefined, cases: s.cases });
+  let tried = fresh.generation;
   const claim = (): ReturnType<Cluster["catalog"]["claim"]> =>
     c.catalog.claim(fresh, (there) => {
       if (RUNNING.includes(there.status)) return undefined;
       if (there.status === "done" && !s.force) return undefined;
-      return { ...freshAgain(fresh, there), replaces: true };
+      const next = { ...freshAgain(fresh, there), replaces: true };
+      tried = next.generation;
+      return next;
     });
-  const { mine, entry } = await patient(claim, waiting);
+  const claimed = await (who ? patient(claim, who) : claim());
+  const { entry } = claimed;
+  // Or the claim was taken, and its answer got lost.
+  const mine = claimed.mine || (entry.status === "queued" && entry.generation === tried && entry.key === s.key);
   if (!mine && entry.key !== s.key)
     throw new ThreatflowError(
       "ALREADY_IMPORTED_OTHERWISE",
@@ -85,10 +99,8 @@ export async function follow(
 ): Promise<CaptureEntry> {
   for (let pause = LOOK_MS; ; pause = Math.min(LOOK_MOST_MS, pause * 1.3)) {
     signal?.throwIfAborted();
-    const e = await patient(
-      () => c.catalog.find(id),
-      (why) => progress({ stage: "decode", done: 0, total: 1, waiting: why }),
-    );
+    const waiting = (why: string): void => progress({ stage: "decode", done: 0, total: 1, waiting: why });
+    const e = await patient(() => c.catalog.find(id), { waiting, signal });
     if (!e) throw new ThreatflowError("CANCELLED", "the capture was deleted while it was imported");
     collectGarbage(); // some submit ten thousand captures
     if (e.status === "done") return e;
@@ -102,14 +114,14 @@ export async function follow(
 }
 
 /** Servers may go away, or have too much to do, while an import is queued or followed: the work waits, and so does this. */
-async function patient<T>(work: () => Promise<T>, waiting?: (why: string) => void): Promise<T> {
-  for (let tries = 0; ; tries++) {
+async function patient<T>(work: () => Promise<T>, { waiting, signal }: Waiting): Promise<T> {
+  for (const until = Date.now() + PATIENCE_MS; ; ) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof ThreatflowError && error.passing) || tries > 600) throw error;
-      waiting?.(error.message);
-      await sleep(1000);
+      if (!(error instanceof ThreatflowError && error.passing) || Date.now() > until) throw error;
+      waiting(error.message);
+      await sleep(1000, undefined, { signal });
     }
   }
 }

@@ -112,13 +112,13 @@ function parsed(text: string): unknown {
 
 /** Has too much to do just now: the request was not taken. */
 const overloaded = (error: unknown): boolean =>
-  error instanceof errors.ResponseError && [429, 503].includes(error.statusCode ?? 0) && !/cluster_block/.test(reasonOf(error));
+  error instanceof errors.ResponseError && error.statusCode === 429 && !/cluster_block/.test(reasonOf(error));
 /** How long such a request is tried again, and the first and longest pause between two tries, ms. */
 const OVERLOADED_MS = 20000;
 const PAUSE_MS = 100;
 const PAUSE_MOST_MS = 2000;
 
-/** Runs requests that may be run again; what the client throws comes out as one of our errors. */
+/** Runs requests, again where they were not taken; what the client throws comes out as one of our errors. */
 export const asking =
   (e: Elastic) =>
   async <T>(work: () => Promise<T>): Promise<T> => {

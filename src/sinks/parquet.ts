@@ -21,8 +21,10 @@ const prepared = new WeakSet<DuckDBConnection>();
 
 /** Lines in order → a Parquet file with the columns of their dataset. `longest`: bytes of the longest line. */
 export async function parquetOf(c: DuckDBConnection, dataset: string, lines: string, longest: number, target: string): Promise<void> {
-  if (!prepared.has(c)) for (const macro of ADDRESS_MACROS) await c.run(macro);
-  prepared.add(c);
+  if (!prepared.has(c)) {
+    for (const macro of ADDRESS_MACROS) await c.run(macro);
+    prepared.add(c);
+  }
   const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
        FROM read_csv(${quoteText(lines)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${Math.max(LINE_BYTES, longest + 1)})))
      TO ${quoteText(target)} ${FORM}`;
@@ -43,7 +45,7 @@ export function storeError(error: unknown, dataDir: string): unknown {
 }
 
 type Duck = Awaited<ReturnType<typeof openDuck>>;
-/** The DuckDB of a small capture serves the next one: to start it takes as long as to write a small file. */
+/** The DuckDB of a small capture serves the next one: to start it takes as long as to write a small file. One is kept. */
 let spare: { spill: string; duck: Duck } | undefined;
 /** After more text than that it goes, and the memory that it took with it. */
 const SMALL_BYTES = 8 << 20;

@@ -105,8 +105,9 @@ function header(head: Head, b: Uint8Array, from: number, to: number): void {
     if (last) last.value = `${last.value} ${wireText(trim(b.subarray(from, to)), MAX_VALUE, head.notes)}`.slice(0, MAX_VALUE);
     return;
   }
-  let colon = b.indexOf(58, from);
-  if (colon < 0 || colon >= to) {
+  const inLine = b.subarray(from, to).indexOf(58); // not beyond: there may be thousands of lines without one
+  let colon = from + inLine;
+  if (inLine < 0) {
     note(head, "http-header-invalid");
     return;
   }

@@ -12,7 +12,7 @@ import type { Sink } from "./sink.js";
 
 /** DuckDB sizes its buffers by the longest line that it is told to expect. */
 const LINE_BYTES = 1 << 20;
-export const FORM = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20000)";
+export const FORM = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 8192)";
 /** For what did not fit into the usual limit (src/search/duck.ts). */
 const MORE_MEMORY = "768MB";
 

@@ -1,6 +1,6 @@
 /**
  * Runs every capture under $CORPUS: no exception, no hang, an exit that has a name, the accounting identity. With L1=1 also the same bytes
- * for shards 1, 2, 3, 8 × windows 64 KiB, 4 MiB, and in segments that go on from checkpoints. The records of each capture are those whose digest stands in test/corpus.sha256: a change of any record
+ * for shards 1, 2, 3, 8 × windows 64 KiB, 4 MiB, in segments that go on from checkpoints, and where quiet flows are forgotten at once. The records of each capture are those whose digest stands in test/corpus.sha256: a change of any record
  * of any capture is seen, and taken over with UPDATE=1 when it was meant.
  */
 import { createHash } from "node:crypto";
@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join, relative } from "node:path";
 import { ThreatflowError } from "../dist/errors.js";
 import { validateLine } from "../dist/records/validator.js";
-import { decode, repeatedId } from "../test/support/decode.ts";
+import { decode, decodeForgetful, repeatedId } from "../test/support/decode.ts";
 import { decodeInSegments } from "../test/support/segments.ts";
 
 const CORPUS = process.env.CORPUS ?? join(import.meta.dirname, "..", "..", "shared", "pcaps");
@@ -91,6 +91,11 @@ for (const file of walk(CORPUS)) {
             if (base.text.get(dataset) !== again.text.get(dataset))
               problem(file, `L1: ${dataset} differs with ${shards} shards, window ${windowBytes}`);
         }
+    }
+    if (process.env.L1 && (process.env.L1 !== "sample" || files % 4 === 1)) {
+      const again = await decodeForgetful(file);
+      for (const dataset of new Set([...base.text.keys(), ...again.text.keys()]))
+        if (base.text.get(dataset) !== again.text.get(dataset)) problem(file, `${dataset} differs where quiet flows are forgotten at once`);
     }
     if (process.env.L1 && (process.env.L1 !== "sample" || files % 3 === 0)) {
       const cut = await decodeInSegments(file, { segments: 5, shards: 1 + (files % 3) });

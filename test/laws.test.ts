@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { Pool } from "../dist/jobs/pool.js";
 import { validateLine } from "../dist/records/validator.js";
-import { decode, recordsOf, repeatedId } from "./support/decode.ts";
+import { decode, decodeForgetful, recordsOf, repeatedId } from "./support/decode.ts";
 import { fixtures, goldenText } from "./support/golden.ts";
 import { decodeInSegments } from "./support/segments.ts";
 
@@ -27,6 +27,9 @@ describe.each(fixtures())("%s", (path) => {
       expect(goldenText(cut)).toBe(base);
       expect(cut.resumed).toBeGreaterThan(0);
     }
+  });
+  test("gives the same bytes where quiet flows are forgotten at once", async () => {
+    expect(goldenText(await decodeForgetful(path))).toBe(goldenText(await decode(path)));
   });
   test("accounts for every packet (L2)", async () => {
     const a = (await decode(path)).summary.accounting;

@@ -73,14 +73,19 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
     engine_->interfaces(std::vector<uint32_t>(p, p + b.len / 4));
     return info.Env().Undefined();
   }
-  // suppress(words: Float64Array of [slot, serial, side, stop, upto]…, count)
+  // suppress(words: Float64Array of [slot, serial, side, 0 not before `upto` | 1 no more | 2 forget the flow, upto]…, count)
   Napi::Value suppress(const CallbackInfo& info) {
     Bytes b = bytes(info[0]);
     uint32_t n = std::min<uint32_t>(u32(info[1]), static_cast<uint32_t>(b.len / 40));
     const auto* d = reinterpret_cast<const double*>(b.data);
     for (uint32_t i = 0; i < n; i++, d += 5) {
+      auto slot = static_cast<uint32_t>(d[0]), serial = static_cast<uint32_t>(d[1]);
+      if (d[3] == 2) {
+        engine_->forget(slot, serial);
+        continue;
+      }
       uint64_t upto = d[4] >= 9e15 ? UINT64_MAX : static_cast<uint64_t>(d[4]);
-      engine_->suppress(static_cast<uint32_t>(d[0]), static_cast<uint32_t>(d[1]), static_cast<int>(d[2]), d[3] != 0, upto);
+      engine_->suppress(slot, serial, static_cast<int>(d[2]), d[3] != 0, upto);
     }
     return info.Env().Undefined();
   }

@@ -223,7 +223,7 @@ void Engine::ip(Packet& p, uint64_t packet, int64_t time, uint64_t clock, const 
 void Engine::datagram(Flow& f, int side, const Transport& t, const Packet& p, uint64_t packet, int64_t time) {
   if (t.kind == Kind::udp && t.data_len == 0) return;
   if (f.stopped[side]) return;
-  if (!f.opened) open(f);
+  if (!f.opened || f.forgotten) open(f);
   EventRow& r = b_->row(Event::datagram, f.slot);
   stamp(r, packet, time);
   r.side = static_cast<uint32_t>(side);
@@ -246,6 +246,10 @@ void Engine::suppress(uint32_t slot, uint32_t serial, int side, bool stop, uint6
   if (!f || f->serial != serial) return;
   if (stop) f->stopped[side & 1] = true;
   else f->skip_to[side & 1] = std::max(f->skip_to[side & 1], upto);
+}
+
+void Engine::forget(uint32_t slot, uint32_t serial) {
+  if (Flow* f = flows_.by_slot(slot); f && f->serial == serial) f->forgotten = true;
 }
 
 void Engine::close(Flow* f, EndReason reason) {

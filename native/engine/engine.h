@@ -28,6 +28,8 @@ class Engine : private StreamSink {
   bool finish(uint64_t clock, Batch& b);
   // What TypeScript wants no more of: bytes up to a stream offset, or the rest of the side.
   void suppress(uint32_t slot, uint32_t serial, int side, bool stop, uint64_t upto);
+  // TypeScript keeps nothing that was told of this flow: it is opened again with its next bytes, and told whole where it closes.
+  void forget(uint32_t slot, uint32_t serial);
 
   // Between pushes, with nothing suppressed on its way: all that is open, for an engine of the same shard to go on from. False: it is no
   // snapshot of such an engine, and this one is not to be used.

@@ -6,7 +6,7 @@ namespace {
 
 // Which engine, and how its structures lie in memory: another compiler's or version's do not fit.
 struct Form {
-  uint32_t version = 3, shard, shards;
+  uint32_t version = 4, shard, shards;
   uint8_t tcp_overlap, ip_overlap;
   uint16_t flow = sizeof(FlowPlain), tcp = sizeof(TcpPlain), half = sizeof(HalfPlain), datagram = sizeof(DatagramPlain), note = sizeof(Note);
   explicit Form(const Options& o)

@@ -103,6 +103,7 @@ std::string Engine::describe(const Flow& f) const {
 
 void Engine::open(Flow& f) {
   f.opened = true;
+  f.forgotten = false;
   EventRow& r = b_->row(Event::open, f.slot);
   stamp(r, f.first_packet, f.first_time);
   r.offset = static_cast<uint32_t>(f.port(0)) << 16 | f.port(1);
@@ -116,7 +117,7 @@ void Engine::open(Flow& f) {
 void Engine::data(Flow& f, int side, const uint8_t* p, uint32_t len, bool in_window, uint64_t packet, int64_t time) {
   uint64_t stream = f.tcp->half[side].stream;
   if (f.stopped[side] || stream + len < f.skip_to[side]) return;  // the packet that completes a skip is told, empty or not
-  if (!f.opened) open(f);
+  if (!f.opened || f.forgotten) open(f);
   if (stream < f.skip_to[side]) {
     auto skip = static_cast<uint32_t>(f.skip_to[side] - stream);
     p += skip, len -= skip, stream += skip;
@@ -130,7 +131,7 @@ void Engine::data(Flow& f, int side, const uint8_t* p, uint32_t len, bool in_win
 
 void Engine::gap(Flow& f, int side, uint64_t len, uint64_t packet, int64_t time) {
   if (f.stopped[side]) return;
-  if (!f.opened) open(f);
+  if (!f.opened || f.forgotten) open(f);
   EventRow& r = b_->row(Event::gap, f.slot);
   stamp(r, packet, time);
   r.side = static_cast<uint32_t>(side);
@@ -139,7 +140,7 @@ void Engine::gap(Flow& f, int side, uint64_t len, uint64_t packet, int64_t time)
 }
 
 void Engine::side_end(Flow& f, int side, uint64_t packet, int64_t time) {
-  if (f.stopped[side] || !f.opened) return;
+  if (f.stopped[side] || !f.opened || f.forgotten) return;
   EventRow& r = b_->row(Event::side_end, f.slot);
   stamp(r, packet, time);
   r.side = static_cast<uint32_t>(side);
@@ -173,7 +174,7 @@ void Engine::tell(Event what, const Flow& flow, EndReason reason) {
   EventRow& r = b_->row(what, f->slot);
   stamp(r, f->first_packet, f->first_time);
   r.offset = b_->closed_count;
-  std::string text = f->opened ? std::string() : describe(*f);
+  std::string text = f->opened && !f->forgotten ? std::string() : describe(*f);
   text += '\t';
   text.append(f->history, f->history_len);
   b_->put_text(r, text);

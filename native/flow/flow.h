@@ -78,7 +78,7 @@ struct FlowPlain {
   uint32_t slot = 0, serial = 0;
   Kind kind = Kind::other;
   uint8_t version = 4, list = 0, icmp_type = 0, icmp_code = 0, vlans = 0, tunnels = 0, history_len = 0;
-  bool side0_forward = true, opened = false, dirty = false, has_mac = false, ports = false, mixed_vlan = false, fragment = false;
+  bool side0_forward = true, opened = false, forgotten = false, dirty = false, has_mac = false, ports = false, mixed_vlan = false, fragment = false;
   bool stopped[2] = {false, false};
   uint64_t skip_to[2] = {0, 0};  // stream offset up to which data is not delivered
   uint16_t vlan[2] = {0, 0};

@@ -122,7 +122,54 @@ static void centuries() {
   check(one.flows == more.flows && one.flows > 7, "a capture of many centuries has the same flows in any number of shards");
 }
 
+// A flow that TypeScript keeps nothing of is opened again with its next bytes, and told whole where it closes.
+static void forgotten() {
+  std::vector<uint8_t> packet = bytes("4500001d00000000401100000a0000010a0000ff" "1000003500090000" "61");
+  std::vector<EventRow> event_rows(kReserveRows * 2);
+  std::vector<double> closed(static_cast<size_t>(kColumns) * kReserveClosed * 4);
+  std::vector<char> text(kReserveText * 2);
+  std::vector<uint8_t> arena(kReserveArena * 2);
+  Batch b;
+  b.rows = event_rows.data(), b.row_capacity = static_cast<uint32_t>(event_rows.size());
+  b.closed = closed.data(), b.closed_capacity = static_cast<uint32_t>(closed.size() / kColumns);
+  b.text = text.data(), b.text_capacity = static_cast<uint32_t>(text.size());
+  b.arena = arena.data(), b.arena_capacity = static_cast<uint32_t>(arena.size());
+  auto told = [&] {
+    std::string s;
+    for (uint32_t i = 0; i < b.row_count; i++) {
+      const EventRow& r = b.rows[i];
+      if (r.type == static_cast<uint32_t>(Event::note)) continue;
+      s += (r.type == static_cast<uint32_t>(Event::open) ? "open " : r.type == static_cast<uint32_t>(Event::datagram) ? "datagram " : "close ");
+      if (r.text_length) s += std::string(b.text + r.text, std::min<uint32_t>(r.text_length, 19)) + " ";
+    }
+    return s;
+  };
+  Engine engine{Options{}};
+  engine.interfaces({101});
+  uint64_t number = 1;
+  auto push = [&] {
+    IndexRow row{};
+    row.caplen = row.length = static_cast<uint32_t>(packet.size());
+    b.clear();
+    engine.push(&row, 1, number++, packet.data(), 0, packet.size(), b);
+    return told();
+  };
+  std::string first = push();
+  check(first.rfind("open 10.0.0.1", 0) == 0 && first.find("datagram") != std::string::npos, "a flow opens with its first bytes");
+  check(push() == "datagram ", "and only once");
+  uint32_t slot = b.rows[0].flow;
+  engine.forget(slot, 0xffffff);
+  check(push() == "datagram ", "who has its slot is not it");
+  for (uint32_t serial = 0; serial < 4; serial++) engine.forget(slot, serial);
+  check(push() == first, "a forgotten flow opens again");
+  for (uint32_t serial = 0; serial < 4; serial++) engine.forget(slot, serial);
+  b.clear();
+  engine.finish(0, b);
+  check(told().rfind("close 10.0.0.1", 0) == 0, "and is told whole with its close");
+}
+
 void engines() {
+  forgotten();
   centuries();
   many();
   merging();

@@ -89,7 +89,14 @@ export interface Session {
   sideEnd?(side: Side, at: At): void;
   /** Nothing more comes of either side. */
   end(): void;
+  /**
+   * Of flows of datagrams that are quiet: what `open` needs to go on as this session would. Undefined: it holds more than that, and stays.
+   * Nothing waits for an end then.
+   */
+  park?(): Parked | undefined;
 }
+/** Plain data. */
+export type Parked = readonly string[];
 
 /** A class whose objects are state: their fields are data, other such objects, and what `open` was given; never a function of their own. */
 export interface StateClass {
@@ -105,7 +112,8 @@ export interface Decoder {
   readonly datasets: readonly string[];
   readonly anomalies: Readonly<Record<string, string>>;
   probe(bytes: Uint8Array, view: FlowView): Verdict;
-  open(flow: FlowView, emit: Emit, settings: DecoderSettings): Session;
+  /** `parked`: what a session of the same flow left. */
+  open(flow: FlowView, emit: Emit, settings: DecoderSettings, parked?: Parked): Session;
   /** What its sessions are made of, so that they can be written out and read back (src/flows/snapshot). */
   readonly state: readonly StateClass[];
 }

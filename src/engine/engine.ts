@@ -8,6 +8,9 @@ const CLOSED = 4096;
 const TEXT = 2 << 20;
 const ARENA = 14 << 20;
 
+/** What native/binding/engine.cc knows. */
+const WISH = { skip: 0, stop: 1, forget: 2 } as const;
+
 export interface EngineOptions {
   shard: number;
   shards: number;
@@ -37,7 +40,7 @@ const MAX_SPARE = 2;
 export class Engine {
   readonly batch: Batch = spare.pop() ?? new Batch();
   private readonly native: NativeEngine;
-  /** [slot, serial, side, stop, upto] of what decoders want no more of; handed over at the next push. */
+  /** [slot, serial, side, wish, upto] of what decoders want no more of; handed over at the next push. */
   private suppress: Float64Array = new Float64Array(5 * 1024);
   private suppressed = 0;
 
@@ -78,6 +81,13 @@ export class Engine {
   }
   /** No more of this side: for good (`stop`), or not before stream offset `upto`. */
   skip(slot: number, serial: number, side: number, stop: boolean, upto: number): void {
+    this.tell(slot, serial, side, stop ? WISH.stop : WISH.skip, upto);
+  }
+  /** Nothing that was told of this flow is kept: it is opened again with its next bytes, or told whole with its close. */
+  forget(slot: number, serial: number): void {
+    this.tell(slot, serial, 0, WISH.forget, 0);
+  }
+  private tell(slot: number, serial: number, side: number, wish: number, upto: number): void {
     if ((this.suppressed + 1) * 5 > this.suppress.length) {
       const bigger = new Float64Array(this.suppress.length * 2);
       bigger.set(this.suppress);
@@ -87,7 +97,7 @@ export class Engine {
     this.suppress[at] = slot;
     this.suppress[at + 1] = serial;
     this.suppress[at + 2] = side;
-    this.suppress[at + 3] = stop ? 1 : 0;
+    this.suppress[at + 3] = wish;
     this.suppress[at + 4] = upto === Infinity ? 1e16 : upto;
   }
   /** All that is open, in blocks; an engine of the same shard goes on from it. */

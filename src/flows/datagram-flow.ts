@@ -1,5 +1,5 @@
 /** A flow of datagrams (UDP, ICMP): each is one message for the session. */
-import type { At, DecoderSettings, Emit, Session, Side } from "../decoders/contract.js";
+import type { At, Decoder, DecoderSettings, Emit, Parked, Session, Side } from "../decoders/contract.js";
 import type { Flow } from "./flow.js";
 import { orient, PROBE_BYTES, probe } from "./probing.js";
 import { signature } from "./signatures.js";
@@ -7,6 +7,7 @@ import type { Skip } from "./stream-flow.js";
 
 /** Datagrams of a side that are probed before the flow is left alone. */
 const PROBE_DATAGRAMS = 4;
+const BOTH = 3;
 
 /** Of each side. */
 interface Probed {
@@ -14,8 +15,15 @@ interface Probed {
   bytes: [number, number];
 }
 
+/** A session that was quiet, and is not there any more. */
+export interface Quiet {
+  decoder: Decoder;
+  parked: Parked;
+}
+
 export class DatagramFlow {
   private session: Session | undefined;
+  private decoder: Decoder | undefined;
   private readonly flow: Flow;
   private readonly emit: Emit;
   private readonly settings: DecoderSettings;
@@ -52,12 +60,24 @@ export class DatagramFlow {
     this.session = undefined;
   }
 
+  /** What is left to keep of it: a quiet session's state, or nothing, as nothing more is looked at. Undefined: all of it. */
+  park(): Quiet | "done" | undefined {
+    const parked = this.session?.park?.();
+    if (this.stopped === BOTH && (!this.session || parked)) return "done";
+    return this.decoder && parked && this.stopped === 0 ? { decoder: this.decoder, parked } : undefined;
+  }
+  /** Goes on where it was parked. */
+  resume({ decoder, parked }: Quiet): void {
+    this.decoder = decoder;
+    this.session = decoder.open(this.flow.view(), this.emit, this.settings, parked);
+  }
+
   private find(side: number, bytes: Uint8Array): boolean {
     const best = probe(this.flow, side, bytes);
     if (best && (best.verdict.sure === "certain" || best.hinted)) {
       orient(this.flow, best);
       this.flow.found(best.decoder.name);
-      this.session = best.decoder.open(this.flow.view(), this.emit, this.settings);
+      this.resume({ decoder: best.decoder, parked: [] });
       return true;
     }
     if (this.flow.protocols.length === 0) {

@@ -1,6 +1,7 @@
 /** What the native side's table tells of a flow, closed or as it stands. */
 import type { At } from "../decoders/contract.js";
 import { COLUMNS, column as c } from "../engine/native.js";
+import { ORIGIN_KNOWN } from "./flow.js";
 
 const PER_SIDE = c.packets1 - c.packets0;
 
@@ -19,7 +20,7 @@ export function packedOf(table: Float64Array, row: number): { packed: number; po
   const b = row * COLUMNS;
   return {
     packed:
-      table[b + c.protocol] | (table[b + c.version] << 8) | (table[b + c.hasPorts] ? 0x10000 : 0) | (table[b + c.synBy] ? 0x20000 : 0),
+      table[b + c.protocol] | (table[b + c.version] << 8) | (table[b + c.hasPorts] ? 0x10000 : 0) | (table[b + c.synBy] ? ORIGIN_KNOWN : 0),
     ports: ((table[b + c.sourcePort] << 16) | table[b + c.destinationPort]) >>> 0,
     iface: table[b + c.interface],
   };

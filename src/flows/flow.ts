@@ -1,5 +1,6 @@
 /** What TypeScript keeps of one flow while it is open: who, what was found, and the oddities met. */
 import type { AnomalyDetail, At, FlowView, Transport } from "../decoders/contract.js";
+import { sharedList } from "./brief.js";
 
 const NONE: readonly string[] = [];
 const TRANSPORT: Record<number, Transport> = { 1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp" };
@@ -9,13 +10,8 @@ export interface AnomalyCount extends AnomalyDetail {
   at: At;
 }
 
-/** Lists of one name, which almost all flows have, are shared. */
-const lists = new Map<string, readonly string[]>();
-function alone(protocol: string): readonly string[] {
-  const list = lists.get(protocol) ?? [protocol];
-  lists.set(protocol, list);
-  return list;
-}
+/** In `packed`: the handshake was seen. */
+export const ORIGIN_KNOWN = 0x20000;
 
 export class Flow {
   readonly slot: number;
@@ -46,7 +42,7 @@ export class Flow {
     this.serial = serial;
     this.protocol = packed & 0xff;
     this.hasPorts = (packed & 0x10000) !== 0;
-    this.originKnown = (packed & 0x20000) !== 0;
+    this.originKnown = (packed & ORIGIN_KNOWN) !== 0;
     this.packed = packed;
     this.ports = ports | 0; // V8 keeps larger numbers apart
     this.interface = iface;
@@ -59,7 +55,7 @@ export class Flow {
   }
   /** A protocol was found; the first found stands first. */
   found(protocol: string): void {
-    this.protocols = this.protocols.length ? [...this.protocols, protocol] : alone(protocol);
+    this.protocols = sharedList([...this.protocols, protocol]);
   }
   get transport(): Transport | undefined {
     return TRANSPORT[this.protocol];

@@ -10,8 +10,9 @@ import { type Digest, DigestBuilder } from "../records/digest.js";
 import { type Observer, putFlow, putRecord } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
-import { DatagramFlow } from "./datagram-flow.js";
-import { type AnomalyCount, Flow } from "./flow.js";
+import { briefOf, originKnown, read, recall, type Written, written } from "./brief.js";
+import { DatagramFlow, type Quiet } from "./datagram-flow.js";
+import { type AnomalyCount, Flow, ORIGIN_KNOWN } from "./flow.js";
 import { endOf, packedOf, streamLength } from "./flow-record.js";
 import { StateCodec } from "./snapshot.js";
 import { type Skip, StreamFlow } from "./stream-flow.js";
@@ -26,7 +27,17 @@ export interface FlowsOptions extends DecoderSettings {
 interface Open {
   flow: Flow;
   work: StreamFlow | DatagramFlow | undefined;
+  /** The last batch that brought a datagram. */
+  touched: number;
 }
+/** An open flow of which only what is here is kept: in it, or in it and a session to go on with. The native side tells the rest again. */
+type Brief = number | (Quiet & { brief: number });
+const isOpen = (o: Open | Brief | undefined): o is Open => typeof o === "object" && "flow" in o;
+
+/** Flows of datagrams are looked through when so many are new, and are quiet after so many batches without a datagram. Tests set both to 0. */
+export const QUIET = { flows: 1024, batches: 16 };
+/** A Brief as another process can read it. */
+type Saved = Open | Written | (Quiet & { brief: Written });
 /** Open flows in one block of a snapshot. */
 const SNAPSHOT_FLOWS = 256;
 
@@ -54,7 +65,13 @@ class FlowEmit implements Emit {
 }
 
 export class Flows {
-  private readonly open: (Open | undefined)[] = [];
+  private readonly open: (Open | Brief | undefined)[] = [];
+  private batches = 0;
+  /** Nothing more is looked for in them since this batch. */
+  private done: Open[] = [];
+  /** Flows of datagrams that may become quiet, and how many there are when they are looked through. */
+  private lively: Open[] = [];
+  private enough = QUIET.flows;
   private readonly engine: Engine;
   private readonly parts: Parts;
   private readonly options: FlowsOptions;
@@ -85,15 +102,16 @@ export class Flows {
         case EVENT.data:
         case EVENT.datagram: {
           const o = this.open[slot];
-          if (!o?.work) break;
+          if (!isOpen(o) || !o.work) break;
           const from = w[at + 2];
           const bytes = (w[at + 12] ? batch.arena : window).subarray(from, from + w[at + 3]);
           const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10], clock: d[half + 8] };
           try {
             if (o.work instanceof StreamFlow) {
               o.work.data(w[at + 11], bytes, d[half + 4], when);
-              if (o.work.over) o.work = undefined;
+              if (o.work.over) this.over(o);
             } else {
+              o.touched = this.batches;
               setQuoted(w[at + 14] ? batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]) : "");
               o.work.data(w[at + 11], bytes, w[at + 15], when);
             }
@@ -105,7 +123,7 @@ export class Flows {
         case EVENT.gap:
         case EVENT.sideEnd: {
           const o = this.open[slot];
-          if (!(o?.work instanceof StreamFlow)) break;
+          if (!isOpen(o) || !(o.work instanceof StreamFlow)) break;
           const work = o.work;
           const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10] };
           const side = w[at + 11];
@@ -117,7 +135,7 @@ export class Flows {
               work.reached(side, stream);
               work.sideEnd(side, when);
             }
-            if (work.over) o.work = undefined;
+            if (work.over) this.over(o);
           } catch (error) {
             this.failed(o, when, error);
           }
@@ -137,6 +155,33 @@ export class Flows {
           break;
       }
     }
+    this.batches++;
+    for (const o of this.done) if (this.open[o.flow.slot] === o) this.keep(o);
+    if (this.done.length) this.done = [];
+    if (this.lively.length >= this.enough) this.lookThrough();
+  }
+
+  private over(o: Open): void {
+    o.work = undefined;
+    this.done.push(o);
+  }
+  /** Keeps of a flow as little as is needed; between batches only, as events that are under way know it as it was. */
+  private keep(o: Open, quiet?: Quiet): void {
+    const brief = briefOf(o.flow);
+    if (brief === undefined) return;
+    this.open[o.flow.slot] = quiet ? { brief, ...quiet } : brief;
+    this.engine.forget(o.flow.slot, o.flow.serial);
+  }
+  private lookThrough(): void {
+    const still: Open[] = [];
+    for (const o of this.lively) {
+      if (this.open[o.flow.slot] !== o || !(o.work instanceof DatagramFlow)) continue;
+      const left = o.touched + QUIET.batches <= this.batches ? o.work.park() : undefined;
+      if (left) this.keep(o, left === "done" ? undefined : left);
+      if (this.open[o.flow.slot] === o) still.push(o);
+    }
+    this.lively = still;
+    this.enough = Math.max(QUIET.flows, 2 * still.length);
   }
 
   /** Between batches, with all records sealed: everything that is open, in blocks, for `restore` of the same shard's. */
@@ -150,11 +195,12 @@ export class Flows {
       this.parts.counts,
       this.open.length,
     ]);
-    let block: [number, Open][] = [];
+    let block: [number, Saved][] = [];
     for (let slot = 0; slot < this.open.length; slot++) {
       const o = this.open[slot];
-      if (!o) continue;
-      block.push([slot, o]);
+      if (o === undefined) continue;
+      if (isOpen(o)) block.push([slot, o]);
+      else block.push([slot, typeof o === "number" ? written(o) : { ...o, brief: written(o.brief) }]);
       if (block.length < SNAPSHOT_FLOWS) continue;
       yield codec.encode(block);
       block = [];
@@ -182,7 +228,15 @@ export class Flows {
         Object.assign(this.parts.counts, counts);
         this.open.length = slots;
         first = false;
-      } else for (const [slot, o] of codec.decode(bytes) as [number, Open][]) this.open[slot] = o;
+        continue;
+      }
+      for (const [slot, o] of codec.decode(bytes) as [number, Saved][]) {
+        if ("flow" in o) {
+          this.open[slot] = o;
+          o.touched = 0;
+          if (o.work instanceof DatagramFlow) this.lively.push(o);
+        } else this.open[slot] = "brief" in o ? { ...o, brief: read(o.brief) } : read(o);
+      }
     }
   }
   private codec(): StateCodec {
@@ -200,9 +254,19 @@ export class Flows {
     const told = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
     const flow = new Flow(slot, w[at + 3], packed, w[at + 2], w[at + 15], told);
     const emit = new FlowEmit(this, flow);
-    const work =
-      flow.protocol === 6 ? new StreamFlow(flow, emit, this.options, this.skip) : new DatagramFlow(flow, emit, this.options, this.skip);
-    this.open[slot] = { flow, work };
+    const known = this.open[slot];
+    if (flow.protocol === 6) {
+      this.open[slot] = { flow, work: new StreamFlow(flow, emit, this.options, this.skip), touched: 0 };
+      return;
+    }
+    const work = new DatagramFlow(flow, emit, this.options, this.skip);
+    const o: Open = { flow, work, touched: this.batches };
+    if (typeof known === "object" && !isOpen(known)) {
+      recall(flow, known.brief);
+      work.resume(known);
+    }
+    this.open[slot] = o;
+    this.lively.push(o);
   }
   private readonly skip: Skip = (f, side, stop, upto) => this.engine.skip(f.slot, f.serial, side, stop, upto);
 
@@ -279,9 +343,9 @@ export class Flows {
       this.loose.set(name, a);
       return;
     }
-    // A flow without payload has no state here yet: its notes wait for its close, which follows at once.
+    // A flow without payload, or of which little is kept, has no place for notes: they wait for its close, which follows at once.
     const o = this.open[slot];
-    if (o) o.flow.note(name, a.at, a, a.count);
+    if (isOpen(o)) o.flow.note(name, a.at, a, a.count);
     else this.waiting.push([name, a]);
   }
   private waiting: [string, AnomalyCount][] = [];
@@ -315,14 +379,19 @@ export class Flows {
     if (this.options.interims) this.write(this.options.interims, this.told(slot, batch, at).flow, batch, at, false);
   }
 
-  /** The flow of a slot; one that brought no payload is known only from the row that tells of it. */
+  /** The flow of a slot; one that brought no payload, or of which little is kept, is known only from the row that tells of it. */
   private told(slot: number, batch: Batch, at: number): Open {
     const known = this.open[slot];
-    if (known) return known;
+    if (isOpen(known)) return known;
     const w = batch.words;
     const { packed, ports, iface } = packedOf(batch.closed, w[at + 2]);
     const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
-    return { flow: new Flow(slot, 0, packed, ports, iface, text.slice(0, text.lastIndexOf("\t"))), work: undefined };
+    const brief = typeof known === "object" ? known.brief : known;
+    // Who began is as it was when the flow was opened: a handshake that came later does not count.
+    const as = brief === undefined ? packed : originKnown(brief) ? packed | ORIGIN_KNOWN : packed & ~ORIGIN_KNOWN;
+    const flow = new Flow(slot, 0, as, ports, iface, text.slice(0, text.lastIndexOf("\t")));
+    if (brief !== undefined) recall(flow, brief);
+    return { flow, work: undefined, touched: 0 };
   }
 
   /** A flow's own record. */

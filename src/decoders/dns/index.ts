@@ -8,6 +8,7 @@ import {
   NO,
   need,
   ok,
+  type Parked,
   type Progress,
   type Session,
   type Side,
@@ -62,9 +63,9 @@ class Dns implements Session {
   private readonly mdns: boolean;
   /** Sides that look for the next message behind a hole. */
   private readonly lost = [false, false];
-  constructor(flow: FlowView, emit: Emit) {
+  constructor(flow: FlowView, emit: Emit, parked: Parked = []) {
     this.emit = emit;
-    this.transactions = new Transactions(emit);
+    this.transactions = new Transactions(emit, parked);
     this.tcp = flow.transport === "tcp";
     this.mdns = flow.serverPort === MDNS || flow.clientPort === MDNS;
   }
@@ -123,6 +124,9 @@ class Dns implements Session {
   end(): void {
     this.transactions.end();
   }
+  park(): Parked | undefined {
+    return this.transactions.park();
+  }
 }
 
 export const dns: Decoder = {
@@ -158,6 +162,6 @@ export const dns: Decoder = {
     if (bytes.length >= 2 + size) return judge(bytes.subarray(2, 2 + size), hinted);
     return hinted && plausible(bytes.subarray(2)) ? { sure: "unsure", from: bytes[4] & 0x80 ? "server" : "client" } : NO;
   },
-  open: (flow, emit) => new Dns(flow, emit),
+  open: (flow, emit, _settings, parked) => new Dns(flow, emit, parked),
   state: [Dns, Transactions],
 };

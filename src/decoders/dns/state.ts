@@ -1,5 +1,5 @@
 /** Messages → transactions: a query and its answer pair within a flow by id and question (SEMANTICS 33). */
-import type { At, Emit, Side } from "../contract.js";
+import type { At, Emit, Parked, Side } from "../contract.js";
 import type { Message } from "./parse.js";
 import { body } from "./record.js";
 
@@ -9,6 +9,8 @@ export const GIVE_UP_SECONDS = 60;
 const MAX_WAITING = 4096;
 /** Answered questions remembered in one flow, to tell a second answer. */
 const MAX_ANSWERED = 256;
+
+const NONE: Parked = [];
 
 interface Waiting {
   message: Message;
@@ -23,8 +25,14 @@ export class Transactions {
   private count = 0;
   private answered: string[] | undefined;
   private readonly emit: Emit;
-  constructor(emit: Emit) {
+  constructor(emit: Emit, answered: Parked) {
     this.emit = emit;
+    if (answered.length) this.answered = [...answered];
+  }
+
+  /** The answered questions, where none waits. */
+  park(): Parked | undefined {
+    return this.waiting ? undefined : (this.answered ?? NONE);
   }
 
   query(message: Message, side: Side, at: At, stream: number): void {

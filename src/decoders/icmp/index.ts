@@ -7,6 +7,7 @@ import {
   type FlowView,
   type Locate,
   ok,
+  type Parked,
   type Progress,
   type Session,
   type Side,
@@ -22,6 +23,8 @@ const GIVE_UP_SECONDS = 60;
 const REPLY4: Readonly<Record<number, number>> = { 0: 8, 14: 13, 16: 15, 18: 17 };
 const REPLY6: Readonly<Record<number, number>> = { 129: 128 };
 const REQUESTS4 = new Set([8, 13, 15, 17]);
+
+const NOTHING: Parked = [];
 
 interface Waiting {
   at: At;
@@ -111,6 +114,9 @@ class Icmp implements Session {
     return "stop";
   }
   skipped(): void {}
+  park(): Parked | undefined {
+    return this.waiting.size ? undefined : NOTHING;
+  }
   end(): void {
     for (const q of this.waiting.values()) this.write(q, undefined);
     this.waiting.clear();

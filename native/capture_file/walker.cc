@@ -6,6 +6,11 @@
 
 namespace tf {
 namespace {
+constexpr int64_t kDay = 86400;
+// 0 stands for no time.
+bool near(int64_t seconds, int64_t others) { return others && seconds >= others - kDay && seconds <= others + kDay; }
+constexpr int kChain = 3;               // records that stand one after the other are taken for records
+constexpr size_t kLookFurther = 128 << 10;
 constexpr uint32_t kPlausible = 262144;  // what libpcap allows as a snapshot length
 constexpr int64_t kMaxTime = INT64_MAX;
 
@@ -115,8 +120,9 @@ void Walker::read_pcap(const uint8_t* p, Record& r) const {
   if (r.caplen_excess) r.length = r.caplen;
 }
 
-// Could a record stand here? Used to find the chain of records again after a broken one.
-bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size) const {
+// Could a record stand here? Used to find the chain of records again after a broken one. `near`: the time that a classic record's is to be
+// within a day of, in seconds; where it is 0 any is, and it becomes this record's.
+bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size, int64_t* near) const {
   if (format == Format::pcapng) {
     if (avail < 12) return false;
     uint32_t type = *big ? be32(p) : le32(p);
@@ -135,37 +141,81 @@ bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size
   if (avail < record_header_) return false;
   uint32_t fraction = u32(p + 4), caplen = u32(p + 8), length = u32(p + 12);
   if (fraction >= (nanoseconds ? 1000000000u : 1000000u)) return false;
-  if (caplen == 0 || caplen > kPlausible || length < caplen || length > kMaxRecord) return false;
-  int64_t day = 86400, known = last_time_ / 1000000000, here = u32(p);
-  if (known && (here < known - day || here > known + day)) return false;
+  if (caplen == 0 || caplen > kPlausible || length < caplen || length > kPlausible) return false;
+  int64_t here = u32(p);
+  if (*near == 0) *near = here;
+  else if (!tf::near(here, *near)) return false;
   *size = record_header_ + caplen;
   return true;
 }
 
+// So many records stand here one after the other, or fewer up to the very end of the capture. `near`: see plausible.
+bool Walker::chain(const uint8_t* p, size_t avail, int links, int64_t* near) const {
+  bool big = big_endian;  // a section's header changes the order of what follows
+  for (size_t at = 0; links > 0; links--) {
+    uint32_t size = 0;
+    if (!plausible(p + at, avail - at, &big, &size, near)) return false;
+    at += size;
+    if (at >= avail) return links == 1 || (at == avail && last_);
+  }
+  return true;
+}
+
+// How far from here a chain of records begins, less than `span`; 0: nowhere. One with times like those before the damage goes before one that
+// is somewhat nearer: what was captured may hold a capture itself. But the times before may be the damage; then one of whole packets goes
+// before one that begins in the middle of a head, where bytes of addresses stand for a length.
+size_t Walker::find_chain(size_t span) {
+  size_t first = 0, whole = 0;
+  for (size_t skip = 1; skip < span; skip++) {
+    int64_t when = 0;
+    if (first && (skip - first > kLookFurther || further_ == 0)) break;
+    if (first) further_--;
+    if (!chain(here() + skip, left() - skip, kChain, &when)) continue;
+    if (known_[0] == 0 || near(when, known_[0]) || near(when, known_[1])) return skip;
+    if (!first) first = skip;
+    if (!whole && format == Format::pcap && u32(here() + skip + 8) == u32(here() + skip + 12)) whole = skip;
+  }
+  return whole ? whole : first;
+}
+
+// A header that few writers would write: a fraction of more than a second, more bytes than the packet had, a length beyond all packets, or a
+// time far from those before.
+bool Walker::suspicious(const uint8_t* p) const {
+  int64_t seconds = u32(p);
+  return u32(p + 4) >= (nanoseconds ? 1000000000u : 1000000u) || u32(p + 12) > kMaxRecord || u32(p + 8) > u32(p + 12) ||
+         (known_[0] && !near(seconds, known_[0]) && !near(seconds, known_[1]));
+}
+
+void Walker::remember(int64_t seconds) {
+  if (!near(seconds, known_[0])) known_[1] = known_[0];
+  known_[0] = seconds;
+}
+
+// Behind a suspicious record (of this size, at `p`) stand two more, whatever their times, or fewer up to the end of the capture: so it is one.
+// Where none of them is a whole packet it takes more of them: four bytes into their heads, multicast addresses look like lengths.
+bool Walker::follows(const uint8_t* p, size_t size, size_t avail) const {
+  bool big = big_endian, whole = u32(p + 8) == u32(p + 12);
+  size_t at = size;
+  for (int links = 0; links < (whole ? 2 : 8); links++) {
+    uint32_t next = 0;
+    int64_t any = 0;
+    if (last_ && at >= avail) return true;
+    if (at > avail || !plausible(p + at, avail - at, &big, &next, &any)) return false;
+    whole |= u32(p + at + 8) == u32(p + at + 12);
+    at += next;
+  }
+  return true;
+}
+
 Walker::Status Walker::resync() {
-  constexpr int kChain = 3;
   const size_t want = 2 * kResyncBytes;  // candidates in the first half, their chains may reach into the second
   if (left() < want && !last_) return more(want);
-  const size_t step = format == Format::pcapng ? 4 : 1;
   size_t span = std::min<size_t>(left(), kResyncBytes);
-  for (size_t skip = step; skip < span; skip += step) {
-    size_t at = skip;
-    int links = 0;
-    bool whole = false, big = big_endian;  // a section's header changes the order of what follows
-    while (links < kChain) {
-      uint32_t size = 0;
-      if (!plausible(here() + at, left() - at, &big, &size)) break;
-      links++;
-      at += size;
-      if (at == left() && last_) whole = true;
-      if (at >= left()) break;
-    }
-    if (links == kChain || whole) {
-      pos_ += skip;
-      broken_bytes += consumed() - resync_from_;
-      resyncing_ = false;
-      return Status::record;
-    }
+  if (size_t skip = find_chain(span)) {
+    pos_ += skip;
+    broken_bytes += consumed() - resync_from_;
+    resyncing_ = false;
+    return Status::record;
   }
   if (last_ && left() <= kResyncBytes) {
     broken_bytes += consumed() - resync_from_;
@@ -176,7 +226,7 @@ Walker::Status Walker::resync() {
     resyncing_ = false;
     return Status::end;
   }
-  pos_ += span - (span % step);
+  pos_ += span;
   return more(want);
 }
 
@@ -190,19 +240,22 @@ Walker::Status Walker::next_pcap(Record& r) {
   if (left() < whole) {
     if (!last_) return more(whole);
     // The file ends inside this record; unless its length is wrong and whole records follow, the file was cut here.
-    for (size_t skip = 1; skip + record_header_ < left() && skip < kResyncBytes; skip++) {
-      uint32_t size = 0, again = 0;
-      bool big = big_endian;
-      if (plausible(p + skip, left() - skip, &big, &size) && skip + size <= left() &&
-          (skip + size == left() || plausible(p + skip + size, left() - skip - size, &big, &again)))
-        return Status::bad;
+    return find_chain(std::min<size_t>(left(), kResyncBytes)) ? Status::bad : cut_short();
+  }
+  // Bytes in the middle of a record can look like the head of one.
+  if (!odd_headers_ && suspicious(p)) {
+    constexpr size_t kStep = 4096;
+    const size_t want = whole + 2 * kResyncBytes;
+    if (!follows(p, whole, left())) {
+      if (left() < want && !last_) return more(std::min(want, left() + kStep));  // what comes live comes slowly
+      if (find_chain(std::min<size_t>(left(), kResyncBytes))) return Status::bad;
+      odd_headers_ = true;
     }
-    return cut_short();
   }
   read_pcap(p, r);
   r.offset = consumed();
   r.data_offset = r.offset + record_header_;
-  last_time_ = r.time;
+  remember(u32(p));
   pos_ += whole;
   return Status::record;
 }
@@ -347,8 +400,9 @@ Walker::Status Walker::next_pcapng(Record& r) {
     if (left() < size) {
       if (!last_) return more(padded);
       uint32_t again = 0;
-      for (size_t skip = 4; skip + 12 <= left() && skip < kResyncBytes; skip += 4)
-        if (bool big = big_endian; plausible(p + skip, left() - skip, &big, &again) && skip + again <= left()) return Status::bad;
+      int64_t near = 0;
+      for (size_t skip = 1; skip + 12 <= left() && skip < kResyncBytes; skip++)
+        if (bool big = big_endian; plausible(p + skip, left() - skip, &big, &again, &near) && skip + again <= left()) return Status::bad;
       return cut_short();
     }
     if (u32(p + size - 4) != size) return Status::bad;
@@ -364,7 +418,7 @@ Walker::Status Walker::next_pcapng(Record& r) {
       interface_block(p, size);
     } else if (packet) {
       if (!read_block(p, size, consumed(), r)) return Status::bad;
-      previous_time_ = last_time_ = r.time;
+      previous_time_ = r.time;
       size_t body = (type == 3 ? 12u : 28u) + ((static_cast<size_t>(r.caplen) + 3) & ~size_t{3});
       if (type != 3 && body + 8 <= size) packet_options(p + body, p + size - 4);
       pos_ += size;

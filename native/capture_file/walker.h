@@ -71,7 +71,12 @@ class Walker {
   size_t left() const { return len_ - pos_; }
   const uint8_t* here() const { return data_ + pos_; }
   Status more(size_t needed);
-  bool plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size) const;
+  bool plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size, int64_t* near) const;
+  bool chain(const uint8_t* p, size_t avail, int links, int64_t* near) const;
+  size_t find_chain(size_t span);
+  bool suspicious(const uint8_t* p) const;
+  void remember(int64_t seconds);
+  bool follows(const uint8_t* p, size_t size, size_t avail) const;
   uint64_t u64(const uint8_t* p) const;
   uint32_t u32(const uint8_t* p) const;
   uint16_t u16(const uint8_t* p) const;
@@ -89,9 +94,12 @@ class Walker {
   size_t len_ = 0, pos_ = 0, needed_ = 0;
   uint64_t base_ = 0;
   bool last_ = false, resyncing_ = false;
+  bool odd_headers_ = false;  // a header that made no sense had no better one near it: this file's are so
   uint64_t resync_from_ = 0;
   uint32_t record_header_ = 16, section_interfaces_ = 0;  // first interface of the section
-  int64_t previous_time_ = 0, last_time_ = 0;
+  size_t further_ = 64u << 20;  // bytes that may be looked at for a better chain than the first, in the whole capture
+  int64_t previous_time_ = 0;
+  int64_t known_[2] = {0, 0};  // seconds: around when the last records were, and where they jumped there, around when before; 0: none
 };
 
 }  // namespace tf

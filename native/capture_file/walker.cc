@@ -209,7 +209,7 @@ bool Walker::follows(const uint8_t* p, size_t size, size_t avail) const {
 
 Walker::Status Walker::resync() {
   const size_t want = 2 * kResyncBytes;  // candidates in the first half, their chains may reach into the second
-  if (left() < want && !last_) return more(want);
+  if (left() < want && !last_) return more(2 * want);  // and not again at once
   size_t span = std::min<size_t>(left(), kResyncBytes);
   if (size_t skip = find_chain(span)) {
     pos_ += skip;
@@ -227,7 +227,7 @@ Walker::Status Walker::resync() {
     return Status::end;
   }
   pos_ += span;
-  return more(want);
+  return more(2 * want);
 }
 
 Walker::Status Walker::next_pcap(Record& r) {
@@ -244,10 +244,10 @@ Walker::Status Walker::next_pcap(Record& r) {
   }
   // Bytes in the middle of a record can look like the head of one.
   if (!odd_headers_ && suspicious(p)) {
-    constexpr size_t kStep = 4096;
+    constexpr size_t kStep = 512;
     const size_t want = whole + 2 * kResyncBytes;
     if (!follows(p, whole, left())) {
-      if (left() < want && !last_) return more(std::min(want, left() + kStep));  // what comes live comes slowly
+      if (left() < want && !last_) return more(std::min(2 * want, 2 * left() + kStep));  // what comes live comes slowly
       if (find_chain(std::min<size_t>(left(), kResyncBytes))) return Status::bad;
       odd_headers_ = true;
     }

@@ -16,6 +16,14 @@ test("a brief tells what was found, and another process can read it", () => {
   expect([other.protocols, other.flip, other.reversed, originKnown(brief)]).toEqual([["http", "tls"], 1, false, true]);
 });
 
+test("what a proxy says of a connection stands behind what the connection is", () => {
+  const one = flow(6);
+  one.found("proxy");
+  one.found("http");
+  one.found("tls");
+  expect(one.protocols).toEqual(["http", "tls", "proxy"]);
+});
+
 test("a flow with an oddity is not to be told briefly", () => {
   const one = flow(6);
   one.note("tcp-gap", { packet: 1, seconds: 0, nanos: 0 });

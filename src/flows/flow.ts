@@ -10,6 +10,8 @@ export interface AnomalyCount extends AnomalyDetail {
   at: At;
 }
 
+/** The PROXY protocol (src/decoders/upgrade/proxy.ts): a head before what the connection is. */
+const PROXY = "proxy";
 /** In `packed`: the handshake was seen. */
 export const ORIGIN_KNOWN = 0x20000;
 
@@ -53,9 +55,10 @@ export class Flow {
     const first = this.told.indexOf("\t");
     return [this.told.slice(0, first), this.told.slice(first + 1, this.told.indexOf("\t", first + 1))];
   }
-  /** A protocol was found; the first found stands first. */
+  /** A protocol was found; the first found stands first, one that only says for whom the connection is last. */
   found(protocol: string): void {
-    this.protocols = sharedList([...this.protocols, protocol]);
+    const last = this.protocols.at(-1);
+    this.protocols = sharedList(last === PROXY ? [...this.protocols.slice(0, -1), protocol, PROXY] : [...this.protocols, protocol]);
   }
   get transport(): Transport | undefined {
     return TRANSPORT[this.protocol];

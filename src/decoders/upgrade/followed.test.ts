@@ -47,6 +47,16 @@ test.each([
     HELLO,
     HELLO,
   ],
+  [
+    "proxy",
+    [
+      [0, text("PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET / ")],
+      [1, text("HTTP/1.1 ")],
+    ],
+    text("GET / "),
+    text("HTTP/1.1 "),
+  ],
+  ["proxy", [[0, `0d0a0d0a000d0a515549540a2111000cc0000201c000020213880050${HELLO}`]], HELLO, ""],
   ["ldap", [[0, `30840000000c020101600702010304008000${HELLO}`]], HELLO, ""],
   [
     "mysql",

@@ -1,10 +1,11 @@
 /** First bytes of protocols that hand their connection on, each at the length where it is told and one byte before. */
 import type { FlowView } from "../contract.js";
 import { framedUpgrades } from "./framed.js";
+import { proxy } from "./proxy.js";
 import { socks } from "./socks.js";
 
 const view: FlowView = { transport: "tcp", protocol: 6, clientPort: 50000, serverPort: 9999 };
-const named = (name: string) => [...framedUpgrades, socks].find((d) => d.name === name);
+const named = (name: string) => [...framedUpgrades, socks, proxy].find((d) => d.name === name);
 const hex = (text: string): Buffer => Buffer.from(text.replace(/ /g, ""), "hex");
 const mysql = Buffer.concat([hex("4a0000000a"), Buffer.from("8.0.36\0")]);
 
@@ -35,6 +36,15 @@ test.each([
   ["socks", "version 5, ten methods", hex(`050a${"00".repeat(10)}`), "certain", "client"],
   ["socks", "version 5, more methods than there are", hex(`050b${"00".repeat(11)}`), "no", undefined],
   ["socks", "version 5, no method", hex("050005"), "no", undefined],
+  ["proxy", "a line for IPv4", Buffer.from("PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\nGET"), "certain", "client"],
+  ["proxy", "a line for nobody", Buffer.from("PROXY UNKNOWN\r\n"), "certain", "client"],
+  ["proxy", "a line that has not ended", Buffer.from("PROXY TCP6 2001:db8::1 "), "unsure", undefined],
+  ["proxy", "a line without ports", Buffer.from("PROXY TCP4 192.0.2.1 192.0.2.2\r\n"), "no", undefined],
+  ["proxy", "a line of 107 bytes and no end", Buffer.from(`PROXY TCP4 ${"1".repeat(200)}`), "no", undefined],
+  ["proxy", "version 2", hex("0d0a0d0a000d0a515549540a 21 11 000c c0000201 c0000202 1388 0050"), "certain", "client"],
+  ["proxy", "version 2, of the proxy itself", hex("0d0a0d0a000d0a515549540a 20 00 0000"), "certain", "client"],
+  ["proxy", "version 2, its first bytes", hex("0d0a0d0a000d0a5155"), "unsure", undefined],
+  ["proxy", "a version 3", hex("0d0a0d0a000d0a515549540a 31 11 000c"), "no", undefined],
   ["socks", "version 4", hex("0401 0050 c0000201 00"), "certain", "client"],
 ] as const)("%s: %s", (name, _what, bytes, sure, from) => {
   const v = named(name)?.probe(bytes, view);

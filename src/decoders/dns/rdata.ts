@@ -1,4 +1,4 @@
-/** Resource record data in presentation format (RFC 1035 §5.1, 3597, 4034, 9460); what does not parse stands as RFC 3597 does. */
+/** Resource record data in presentation format (RFC 1035 §5.1, 1876, 3123, 3597, 4034, 6742, 8005, 9460); what does not parse stands as RFC 3597 does. */
 import { hexText as hex, ipText } from "../../records/text.js";
 import { Cursor } from "../cursor.js";
 import { type NameReader, readName } from "./names.js";
@@ -121,6 +121,50 @@ const salt = (c: Cursor): string => {
 };
 const eui: Format = (c) => Array.from(rest(c), (b) => b.toString(16).padStart(2, "0")).join("-");
 
+const fours = (b: Uint8Array): string => hex(b).replace(/(?<=.)(?=(....)+$)/g, ":");
+const locator: Format = (c) => `${c.u16()} ${fours(c.take(8))}`;
+
+/** RFC 1876 §2, 3: degrees, minutes and seconds; altitude and precision in metres. Version 0 is the only one. */
+function location(c: Cursor): string {
+  if (c.u8() !== 0) c.bad = true;
+  const metres = (cm: number): string => `${String(cm / 100)}m`;
+  const power = (b: number): string => {
+    if (b >> 4 > 9 || (b & 15) > 9) c.bad = true;
+    return metres((b >> 4) * 10 ** (b & 15));
+  };
+  const [size, across, up] = [power(c.u8()), power(c.u8()), power(c.u8())];
+  const angle = (thousandths: number, names: string): string => {
+    const n = thousandths - 2 ** 31;
+    const a = Math.abs(n);
+    return `${Math.floor(a / 3_600_000)} ${Math.floor(a / 60_000) % 60} ${((a % 60_000) / 1000).toFixed(3)} ${names[n < 0 ? 1 : 0]}`;
+  };
+  const [north, east] = [angle(c.u32(), "NS"), angle(c.u32(), "EW")];
+  return `${north} ${east} ${((c.u32() - 10_000_000) / 100).toFixed(2)}m ${size} ${across} ${up}`;
+}
+
+/** RFC 3123 §4: address families, prefixes, and addresses without the zeros at their end. */
+function prefixes(c: Cursor): string {
+  const out: string[] = [];
+  while (!c.bad && c.left > 0) {
+    const family = c.u16();
+    const prefix = c.u8();
+    const n = c.u8();
+    const bytes = c.take(n & 0x7f);
+    const size = { 1: 4, 2: 16 }[family];
+    if (size === undefined || bytes.length > size) c.bad = true;
+    else out.push(`${n & 0x80 ? "!" : ""}${family}:${ipText(Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]))}/${prefix}`);
+  }
+  return out.join(" ");
+}
+
+/** RFC 8005 §5, 6: algorithm, host identity tag, public key, rendezvous servers. */
+function identity(c: Cursor): string {
+  const [tag, algorithm, key] = [c.u8(), c.u8(), c.u16()];
+  const out = [`${algorithm} ${hex(c.take(tag))} ${base64(c.take(key))}`];
+  while (!c.bad && c.left > 0) out.push(name(c));
+  return out.join(" ");
+}
+
 const FORMATS: Readonly<Record<number, Format>> = {
   1: (c, raw) => (raw.length === 4 ? ipText(c.take(4)) : generic(rest(c))),
   2: name,
@@ -143,6 +187,7 @@ const FORMATS: Readonly<Record<number, Format>> = {
   107: preference,
   16: strings,
   99: strings,
+  55: identity,
   56: strings,
   258: strings,
   261: strings,
@@ -158,9 +203,11 @@ const FORMATS: Readonly<Record<number, Format>> = {
   57: key,
   26: (c) => `${c.u16()} ${name(c)} ${name(c)}`,
   28: (c, raw) => (raw.length === 16 ? ipText(c.take(16)) : generic(rest(c))),
+  29: location,
   33: (c) => `${c.u16()} ${c.u16()} ${c.u16()} ${name(c)}`,
   35: (c) => `${c.u16()} ${c.u16()} ${string(c)} ${string(c)} ${string(c)} ${name(c)}`,
   37: (c) => `${c.u16()} ${c.u16()} ${c.u8()} ${base64(rest(c))}`,
+  42: prefixes,
   43: digest,
   59: digest,
   32768: digest,
@@ -177,6 +224,9 @@ const FORMATS: Readonly<Record<number, Format>> = {
   63: (c) => `${c.u32()} ${c.u8()} ${c.u8()} ${hex(rest(c))}`,
   64: svcb,
   65: svcb,
+  104: locator,
+  105: (c) => `${c.u16()} ${ipText(c.take(4))}`,
+  106: locator,
   108: eui,
   109: eui,
   256: (c) => `${c.u16()} ${c.u16()} ${quoted(rest(c))}`,

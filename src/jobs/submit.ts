@@ -117,12 +117,28 @@ export async function follow(
 async function patient<T>(work: () => Promise<T>, { waiting, signal }: Waiting): Promise<T> {
   for (const until = Date.now() + PATIENCE_MS; ; ) {
     try {
-      return await work();
+      return await unlessAborted(work(), signal);
     } catch (error) {
       if (!(error instanceof ThreatflowError && error.passing) || Date.now() > until) throw error;
       waiting(error.message);
       await sleep(1000, undefined, { signal });
     }
+  }
+}
+
+/** Who asks Elasticsearch asks again for a while; nobody needs to wait for that who does not want the answer any more. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -6,7 +6,7 @@ import { addon, layout } from "../engine/native.js";
 import { Rows } from "../records/rows.js";
 
 /** Rows and their text that wait in one worker before they are sealed into runs. */
-export const PART_BYTES = 9 << 20;
+export const PART_BYTES = 5 << 20;
 
 export interface Run {
   dataset: string;

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { decode } from "./support/decode.ts";
+import { decode, recordsOf } from "./support/decode.ts";
 import { goldenText } from "./support/golden.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "threatflow-damage-"));
@@ -99,6 +99,33 @@ test("two programs wrote into one file: what each wrote in one piece is found", 
   const cut = records[half - 20] + 33;
   const bytes = Buffer.concat([file.subarray(0, cut), later.subarray(7)]);
   expect(await packetsIn(bytes)).toBeGreaterThanOrEqual(records.length - 20 - 3);
+});
+
+test("captures written one behind the other are read as one, each with its own link layer", async () => {
+  const fixtures = join(import.meta.dirname, "..", "fixtures", "pcaps");
+  const [dns, tls] = ["dns/queries.pcap", "tls/handshakes.pcap"].map((f) => readFileSync(join(fixtures, f)));
+  // The second without its Ethernet headers: raw IP.
+  const raw: Buffer[] = [Buffer.from(tls.subarray(0, 24))];
+  raw[0].writeUInt32LE(101, 20);
+  for (const at of heads(tls, 24, (x) => 16 + tls.readUInt32LE(x + 8))) {
+    if (tls.readUInt16BE(at + 28) !== 0x0800) continue;
+    const size = tls.readUInt32LE(at + 8);
+    const head = Buffer.from(tls.subarray(at, at + 16));
+    head.writeUInt32LE(size - 14, 8);
+    head.writeUInt32LE(size - 14, 12);
+    raw.push(head, tls.subarray(at + 30, at + 16 + size));
+  }
+  const path = join(dir, "both.pcap");
+  writeFileSync(path, Buffer.concat([dns, ...raw, dns.subarray(0, 24)]));
+  const both = await decode(path);
+  expect(both.summary.damage).toBeUndefined();
+  for (const [dataset, file] of [
+    ["dns", dns],
+    ["tls", Buffer.concat(raw)],
+  ] as const) {
+    writeFileSync(join(dir, "one.pcap"), file);
+    expect(recordsOf(both, dataset)).toHaveLength(recordsOf(await decode(join(dir, "one.pcap")), dataset).length);
+  }
 });
 
 test("a capture inside the payload of another is not taken for its records", async () => {

@@ -10,6 +10,7 @@ constexpr int64_t kDay = 86400;
 // 0 stands for no time.
 bool near(int64_t seconds, int64_t others) { return others && seconds >= others - kDay && seconds <= others + kDay; }
 constexpr int kChain = 3;               // records that stand one after the other are taken for records
+constexpr size_t kMaxHeads = 64;         // kinds of classic captures in one file
 constexpr size_t kLookFurther = 128 << 10;
 constexpr uint32_t kPlausible = 262144;  // what libpcap allows as a snapshot length
 constexpr int64_t kMaxTime = INT64_MAX;
@@ -93,16 +94,29 @@ Walker::Status Walker::header() {
     return last_ ? Status::bad : more(24);
   }
   format = Format::pcap;
+  magic_ = magic;
   version_major = u16(p + 4);
   version_minor = u16(p + 6);
+  classic_interface(p);
+  if (modified) record_header_ = 24;
+  pos_ += 24;
+  return Status::record;
+}
+
+void Walker::classic_interface(const uint8_t* p) {
   Interface i;
   i.linktype = u32(p + 20) & 0xffff;  // the upper bits carry the FCS length
   i.snaplen = u32(p + 16);
   i.ticks = nanoseconds ? 1000000000 : 1000000;
+  for (interface_ = 0; interface_ < interfaces.size(); interface_++)
+    if (interfaces[interface_].linktype == i.linktype && interfaces[interface_].snaplen == i.snaplen) return;
   interfaces.push_back(i);
-  if (modified) record_header_ = 24;
-  pos_ += 24;
-  return Status::record;
+}
+
+// Classic captures of one kind that were written one behind the other (`cat`): the head of the next stands where a record would.
+bool Walker::head_again(const uint8_t* p) const {
+  return be32(p) == magic_ && u16(p + 4) == version_major && u16(p + 6) == version_minor && u32(p + 12) == 0 && u32(p + 16) != 0 &&
+         interfaces.size() < kMaxHeads;
 }
 
 void Walker::read_pcap(const uint8_t* p, Record& r) const {
@@ -112,8 +126,8 @@ void Walker::read_pcap(const uint8_t* p, Record& r) const {
   r.caplen = u32(p + 8);
   r.length = u32(p + 12);
   r.data = p + record_header_;
-  r.interface = 0;
-  r.linktype = interfaces[0].linktype;
+  r.interface = interface_;
+  r.linktype = interfaces[interface_].linktype;
   // Some very old writers swapped the two lengths (version 2.3 and some 2.2 files).
   if (version_major == 2 && version_minor < 3 && r.caplen > r.length) std::swap(r.caplen, r.length);
   r.caplen_excess = r.caplen > r.length;
@@ -231,10 +245,16 @@ Walker::Status Walker::resync() {
 }
 
 Walker::Status Walker::next_pcap(Record& r) {
+  for (; left() >= 4 && be32(here()) == magic_; pos_ += 24) {
+    if (left() < 24 && !last_) return more(24);
+    if (left() < 24 || !head_again(here())) break;
+    classic_interface(here());
+  }
+  if (left() == 0) return last_ ? Status::end : more(record_header_);
   if (left() < record_header_) return last_ ? cut_short() : more(record_header_);
   const uint8_t* p = here();
   uint32_t caplen = u32(p + 8);
-  uint32_t limit = std::min(kMaxRecord, std::max(kPlausible, interfaces[0].snaplen));
+  uint32_t limit = std::min(kMaxRecord, std::max(kPlausible, interfaces[interface_].snaplen));
   if (caplen > limit) return Status::bad;
   size_t whole = static_cast<size_t>(record_header_) + caplen;
   if (left() < whole) {

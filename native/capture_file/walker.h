@@ -75,6 +75,7 @@ class Walker {
   bool chain(const uint8_t* p, size_t avail, int links, int64_t* near) const;
   size_t find_chain(size_t span);
   bool suspicious(const uint8_t* p) const;
+  bool head_again(const uint8_t* p) const;
   void remember(int64_t seconds);
   bool follows(const uint8_t* p, size_t size, size_t avail) const;
   uint64_t u64(const uint8_t* p) const;
@@ -84,6 +85,7 @@ class Walker {
   bool read_block(const uint8_t* p, uint32_t size, uint64_t offset, Record& r) const;
   bool section_header(const uint8_t* p, size_t avail);
   void interface_block(const uint8_t* p, uint32_t size);
+  void classic_interface(const uint8_t* p);
   void statistics_block(const uint8_t* p, uint32_t size);
   void packet_options(const uint8_t* p, const uint8_t* end);
   void comment(uint64_t packet, const uint8_t* p, uint32_t len);
@@ -96,6 +98,7 @@ class Walker {
   bool last_ = false, resyncing_ = false;
   bool odd_headers_ = false;  // a header that made no sense had no better one near it: this file's are so
   uint64_t resync_from_ = 0;
+  uint32_t magic_ = 0, interface_ = 0;  // of a classic capture: its first word, and the interface of the records that come
   uint32_t record_header_ = 16, section_interfaces_ = 0;  // first interface of the section
   size_t further_ = 64u << 20;  // bytes that may be looked at for a better chain than the first, in the whole capture
   int64_t previous_time_ = 0;

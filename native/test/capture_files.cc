@@ -116,6 +116,24 @@ static void classic() {
     }
 }
 
+// Captures written one behind the other: the second has a link layer of its own, the third the first's.
+static void one_behind_the_other() {
+  for (bool big : {false, true}) {
+    Blocks b{big, {}};
+    auto add = [&](uint32_t linktype, const char* what) {
+      b.u32(0xa1b2c3d4), b.u16(2), b.u16(4), b.u32(0), b.u32(0), b.u32(96), b.u32(linktype);
+      b.u32(7), b.u32(8), b.u32(1), b.u32(1);
+      b.file.push_back(static_cast<uint8_t>(*what));
+    };
+    add(1, "a"), add(101, "b"), add(1, "c");
+    Walker w;
+    std::vector<Record> r = records(w, b.file);
+    check(r.size() == 3 && data(r[0]) + data(r[1]) + data(r[2]) == "abc" && w.broken_records == 0 && !w.truncated, "captures one behind the other are one");
+    check(r.size() == 3 && r[0].linktype == 1 && r[1].linktype == 101 && r[1].interface == 1 && r[2].interface == 0 && w.interfaces.size() == 2,
+          "each packet has its own capture's link layer");
+  }
+}
+
 // One packet of 192.0.2.1 → 192.0.2.2 in blocks of all kinds, behind one that is not known.
 static std::vector<uint8_t> all_blocks(bool big) {
   const std::string ip("\x45\0\0\x1c\0\0\0\0\x40\x11\xf6\xce\xc0\0\2\1\xc0\0\2\2\xc0\0\0\x35\0\x08\0\0", 28);
@@ -188,6 +206,7 @@ void capture_files() {
   pcapng();
   counters();
   classic();
+  one_behind_the_other();
 }
 
 }  // namespace tf

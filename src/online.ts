@@ -45,7 +45,12 @@ export class Online {
     this.filter = filter;
     this.observe = typeof observers === "function" ? observers : undefined;
     this.observers = typeof observers === "function" ? [] : [...observers];
-    this.survey = new addon.Survey({ key: randomBytes(16), ipOverlap: OVERLAP.indexOf(decode.ipOverlap), dedupNs: decode.dedupNs });
+    this.survey = new addon.Survey({
+      key: randomBytes(16),
+      ipOverlap: OVERLAP.indexOf(decode.ipOverlap),
+      dedupNs: decode.dedupNs,
+      live: true,
+    });
     this.engine = new Engine({ shard: 0, shards: 1, tcpOverlap: decode.tcpOverlap, ipOverlap: decode.ipOverlap, interimNs });
     this.flows = new Flows(this.engine, this.parts, {
       credentials: decode.credentials,

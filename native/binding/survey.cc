@@ -24,6 +24,7 @@ class SurveyWrap : public Napi::ObjectWrap<SurveyWrap> {
     uint64_t key[2] = {1, 2};
     read_key(o, key);
     survey_ = std::make_unique<Survey>(key, overlap(o, "ipOverlap"), u64(o.Get("dedupNs")));
+    survey_->walker.live = o.Get("live").ToBoolean();
   }
 
  private:

@@ -10,6 +10,7 @@ constexpr int64_t kDay = 86400;
 // 0 stands for no time.
 bool near(int64_t seconds, int64_t others) { return others && seconds >= others - kDay && seconds <= others + kDay; }
 constexpr int kChain = 3;               // records that stand one after the other are taken for records
+constexpr size_t kMeasured = 256 << 10;   // bytes in which the size of heads shows
 constexpr size_t kMaxHeads = 64;         // kinds of classic captures in one file
 constexpr size_t kLookFurther = 128 << 10;
 constexpr uint32_t kPlausible = 262144;  // what libpcap allows as a snapshot length
@@ -244,7 +245,29 @@ Walker::Status Walker::resync() {
   return more(2 * want);
 }
 
+// Some systems around the year 2000 wrote longer heads of records under the same magic numbers (Red Hat 6.1, SuSE 6.3, Nokia IPSO): where the
+// usual size leads nowhere and another one from record to record, it is that one.
+void Walker::measure_heads() {
+  const uint32_t usual = record_header_;
+  const size_t avail = std::min(left(), kMeasured);
+  int64_t any = 0;
+  if (chain(here(), avail, 2, &any)) return;
+  for (uint32_t size : {24, 20, 28, 16}) {
+    record_header_ = size;
+    any = 0;
+    if (size == usual || !chain(here(), avail, 8, &any)) continue;
+    size_t second = size + u32(here() + 8);
+    if (second < avail && second + size + u32(here() + second + 8) < avail) return;  // fewer than three tell nothing
+  }
+  record_header_ = usual;
+}
+
 Walker::Status Walker::next_pcap(Record& r) {
+  if (!measured_ && !live) {
+    if (left() < kMeasured && !last_) return more(kMeasured);
+    measured_ = true;
+    measure_heads();
+  }
   for (; left() >= 4 && be32(here()) == magic_; pos_ += 24) {
     if (left() < 24 && !last_) return more(24);
     if (left() < 24 || !head_again(here())) break;

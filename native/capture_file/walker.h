@@ -49,6 +49,7 @@ class Walker {
   uint64_t consumed() const { return base_ + pos_; }
   size_t needed() const { return needed_; }  // bytes from consumed() on that the next step wants
 
+  bool live = false;  // bytes come while they are captured: no more are asked for than the record at hand needs
   Format format = Format::unknown;
   bool big_endian = false, nanoseconds = false, modified = false;
   uint16_t version_major = 0, version_minor = 0;
@@ -76,6 +77,7 @@ class Walker {
   size_t find_chain(size_t span);
   bool suspicious(const uint8_t* p) const;
   bool head_again(const uint8_t* p) const;
+  void measure_heads();
   void remember(int64_t seconds);
   bool follows(const uint8_t* p, size_t size, size_t avail) const;
   uint64_t u64(const uint8_t* p) const;
@@ -95,7 +97,7 @@ class Walker {
   const uint8_t* data_ = nullptr;
   size_t len_ = 0, pos_ = 0, needed_ = 0;
   uint64_t base_ = 0;
-  bool last_ = false, resyncing_ = false;
+  bool last_ = false, resyncing_ = false, measured_ = false;
   bool odd_headers_ = false;  // a header that made no sense had no better one near it: this file's are so
   uint64_t resync_from_ = 0;
   uint32_t magic_ = 0, interface_ = 0;  // of a classic capture: its first word, and the interface of the records that come

@@ -134,6 +134,31 @@ static void one_behind_the_other() {
   }
 }
 
+// Heads of 20, 24 and 28 bytes under magic numbers that promise 16 or 24: read where they lead from record to record, and not live.
+static void longer_heads() {
+  for (bool modified : {false, true})
+    for (uint32_t head : {16, 20, 24, 28}) {
+      Blocks b{false, {}};
+      b.u32(modified ? 0xa1b2cd34 : 0xa1b2c3d4), b.u16(2), b.u16(4), b.u32(0), b.u32(0), b.u32(96), b.u32(1);
+      std::string sent;
+      for (uint32_t n = 0; n < 20; n++) {
+        uint32_t size = 3 + n * 7 % 11;
+        b.u32(1700000000 + n), b.u32(n), b.u32(size), b.u32(60);
+        for (uint32_t i = 16; i < head; i++) b.file.push_back(0xee);
+        for (uint32_t i = 0; i < size; i++) b.file.push_back('a' + n), sent += static_cast<char>('a' + n);
+      }
+      auto all = [&](bool live) {
+        Walker w;
+        w.live = live;
+        std::string s;
+        for (const Record& r : records(w, b.file)) s += data(r);
+        return s;
+      };
+      check(all(false) == sent, "records with heads of any length that was ever written");
+      check((all(true) == sent) == (head == (modified ? 24u : 16u)), "live, a magic number is taken at its word");
+    }
+}
+
 // One packet of 192.0.2.1 → 192.0.2.2 in blocks of all kinds, behind one that is not known.
 static std::vector<uint8_t> all_blocks(bool big) {
   const std::string ip("\x45\0\0\x1c\0\0\0\0\x40\x11\xf6\xce\xc0\0\2\1\xc0\0\2\2\xc0\0\0\x35\0\x08\0\0", 28);
@@ -206,6 +231,7 @@ void capture_files() {
   pcapng();
   counters();
   classic();
+  longer_heads();
   one_behind_the_other();
 }
 

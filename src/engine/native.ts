@@ -98,7 +98,7 @@ export interface AnomalyText {
   text: string;
 }
 interface Addon {
-  Survey: new (options: { key: Uint8Array; ipOverlap: number; dedupNs: bigint }) => NativeSurvey;
+  Survey: new (options: { key: Uint8Array; ipOverlap: number; dedupNs: bigint; live?: boolean }) => NativeSurvey;
   Engine: new (
     options: { shard: number; shards: number; tcpOverlap: number; ipOverlap: number; interimNs: bigint; key: Uint8Array },
     rows: Uint8Array,

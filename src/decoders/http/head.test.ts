@@ -1,4 +1,5 @@
 /** Heads as they are sent, strict and sloppy; how the body behind them is framed (RFC 9112 §6.3). */
+import fc from "fast-check";
 import { framing, headEnd, lineEnd, parseHead } from "./head.js";
 
 const bytes = (t: string): Uint8Array => Buffer.from(t, "latin1");
@@ -107,4 +108,40 @@ test.each([
   ["a request with a length that is none", request("Content-Length: x\r\n"), { kind: "none" }, ["http-content-length-invalid"]],
 ])("%s", (_what, got, kind, anomalies) => {
   expect(got).toEqual([kind, anomalies]);
+});
+
+test("header lines read from one string are those read one by one", () => {
+  // A byte that is not ASCII anywhere in a head has every line of it read by itself.
+  const piece = fc.constantFrom(
+    "a",
+    "Host",
+    ":",
+    ": ",
+    " ",
+    "\t",
+    "\r",
+    "\n",
+    "\r\n",
+    "\r\n\r",
+    "x".repeat(300),
+    "y".repeat(9000),
+    "Z-9",
+    "\0",
+    "\x7f",
+    "%",
+    '"',
+    "=;,",
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const lines = `GET / HTTP/1.1\r\n${pieces.join("")}\r\n`;
+      const quick = Buffer.from(lines, "latin1");
+      const slow = Buffer.from(`${lines}X-End: \xe9\r\n`, "latin1");
+      const [one, other] = [parseHead(quick, quick.length, true), parseHead(slow, slow.length, true)];
+      const end = other?.headers.pop();
+      expect(end?.name ?? "x-end").toBe("x-end");
+      expect({ ...one, notes: [] }).toEqual({ ...other, notes: [] });
+    }),
+    { numRuns: 3000, seed: 5 },
+  );
 });

@@ -58,7 +58,7 @@ export class Online {
       interims: this.interims,
     });
     if (filter) this.survey.filtering(true);
-    this.hooks = decode.hooks && new Hooks(decode.hooks, filter);
+    this.hooks = decode.hooks && new Hooks(decode.hooks, filter, true);
   }
 
   /** The next bytes of the capture; `last`: nothing follows. */

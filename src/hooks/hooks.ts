@@ -57,11 +57,11 @@ export class Hooks {
   private packets = 0;
   private readonly counted: HookCounts = { dropped: 0, failed: 0, exceptions: 0 };
 
-  /** Throws HOOK where the file cannot be loaded. */
-  constructor(source: HookSource, filter: Filter | undefined) {
+  /** `live`: as of the survey that it goes ahead of. Throws HOOK where the file cannot be loaded. */
+  constructor(source: HookSource, filter: Filter | undefined, live = false) {
     this.path = source.path;
     this.filter = filter;
-    this.scout = new addon.Survey({ key: new Uint8Array(16), ipOverlap: 0, dedupNs: 0n });
+    this.scout = new addon.Survey({ key: new Uint8Array(16), ipOverlap: 0, dedupNs: 0n, live });
     this.scout.scouting(true);
     if (filter) this.scout.filtering(true);
     const memory: HookMemory = {

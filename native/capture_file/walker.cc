@@ -130,7 +130,7 @@ void Walker::read_pcap(const uint8_t* p, Record& r) const {
   r.interface = interface_;
   r.linktype = interfaces[interface_].linktype;
   // Some very old writers swapped the two lengths (version 2.3 and some 2.2 files).
-  if (version_major == 2 && version_minor < 3 && r.caplen > r.length) std::swap(r.caplen, r.length);
+  if (swaps_lengths() && r.caplen > r.length) std::swap(r.caplen, r.length);
   r.caplen_excess = r.caplen > r.length;
   if (r.caplen_excess) r.length = r.caplen;
 }
@@ -160,8 +160,14 @@ bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size
   int64_t here = u32(p);
   if (*near == 0) *near = here;
   else if (!tf::near(here, *near)) return false;
-  *size = record_header_ + caplen;
+  *size = static_cast<uint32_t>(over_heads(p, record_header_ + caplen, avail));
   return true;
+}
+
+// Where the next record begins: behind the heads of captures that stand at `at`.
+size_t Walker::over_heads(const uint8_t* p, size_t at, size_t avail) const {
+  while (avail >= at + 24 && head_again(p + at)) at += 24;
+  return at;
 }
 
 // So many records stand here one after the other, or fewer up to the very end of the capture. `near`: see plausible.
@@ -197,7 +203,8 @@ size_t Walker::find_chain(size_t span) {
 // time far from those before.
 bool Walker::suspicious(const uint8_t* p) const {
   int64_t seconds = u32(p);
-  return u32(p + 4) >= (nanoseconds ? 1000000000u : 1000000u) || u32(p + 12) > kMaxRecord || u32(p + 8) > u32(p + 12) ||
+  return u32(p + 4) >= (nanoseconds ? 1000000000u : 1000000u) || u32(p + 12) > kMaxRecord ||
+         (u32(p + 8) > u32(p + 12) && !swaps_lengths()) ||
          (known_[0] && !near(seconds, known_[0]) && !near(seconds, known_[1]));
 }
 
@@ -210,7 +217,7 @@ void Walker::remember(int64_t seconds) {
 // Where none of them is a whole packet it takes more of them: four bytes into their heads, multicast addresses look like lengths.
 bool Walker::follows(const uint8_t* p, size_t size, size_t avail) const {
   bool big = big_endian, whole = u32(p + 8) == u32(p + 12);
-  size_t at = size;
+  size_t at = over_heads(p, size, avail);
   for (int links = 0; links < (whole ? 2 : 8); links++) {
     uint32_t next = 0;
     int64_t any = 0;

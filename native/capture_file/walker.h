@@ -77,6 +77,8 @@ class Walker {
   size_t find_chain(size_t span);
   bool suspicious(const uint8_t* p) const;
   bool head_again(const uint8_t* p) const;
+  size_t over_heads(const uint8_t* p, size_t at, size_t avail) const;
+  bool swaps_lengths() const { return version_major == 2 && version_minor < 3; }
   void measure_heads();
   void remember(int64_t seconds);
   bool follows(const uint8_t* p, size_t size, size_t avail) const;

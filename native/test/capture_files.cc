@@ -134,6 +134,23 @@ static void one_behind_the_other() {
   }
 }
 
+// Captures of one packet or two, days apart, one behind the other, and one without any; the last has many.
+static void days_one_behind_the_other() {
+  Blocks b{false, {}};
+  std::string sent;
+  for (uint32_t day = 0; day < 8; day++) {
+    b.u32(0xa1b2c3d4), b.u16(2), b.u16(4), b.u32(0), b.u32(0), b.u32(96), b.u32(1);
+    for (uint32_t n = 0; n < (day == 7 ? 20u : day % 3); n++) {
+      b.u32(1700000000 + day * 9 * 86400 + n), b.u32(n), b.u32(4), b.u32(60);
+      for (int i = 0; i < 4; i++) b.file.push_back(static_cast<uint8_t>('a' + day)), sent += static_cast<char>('a' + day);
+    }
+  }
+  Walker w;
+  std::string s;
+  for (const Record& r : records(w, b.file)) s += data(r);
+  check(s == sent && w.broken_records == 0, "captures of a packet or two, days apart, lose none of them");
+}
+
 // Heads of 20, 24 and 28 bytes under magic numbers that promise 16 or 24: read where they lead from record to record, and not live.
 static void longer_heads() {
   for (bool modified : {false, true})
@@ -231,6 +248,7 @@ void capture_files() {
   pcapng();
   counters();
   classic();
+  days_one_behind_the_other();
   longer_heads();
   one_behind_the_other();
 }

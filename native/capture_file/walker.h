@@ -9,6 +9,8 @@
 namespace tf {
 
 constexpr uint32_t kMaxRecord = 16u << 20;    // a larger record is a broken one
+constexpr uint32_t kPlausible = 262144;       // what libpcap allows as a snapshot length
+constexpr size_t kMeasured = 256u << 10;      // bytes in which the size of heads shows
 constexpr uint32_t kResyncBytes = 1u << 20;   // how far resync looks ahead, whatever the window
 constexpr uint32_t kMaxComments = 1000;       // comments kept for a capture
 constexpr uint32_t kMaxInterfaces = 65536;    // interfaces over all sections

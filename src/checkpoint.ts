@@ -10,7 +10,7 @@ import { VERSION } from "./records/tables.js";
 import { writeAll } from "./write-all.js";
 
 /** Raised when the file's form changes. What state means may change with each version of ours: another version's is not read. */
-const FORM = 3;
+const FORM = 4;
 const HEAD_BYTES = 8;
 /** No block is larger: what a damaged length would make us read. */
 const MAX_BLOCK = 1 << 30;

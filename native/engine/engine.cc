@@ -7,7 +7,7 @@
 namespace tf {
 
 Engine::Engine(const Options& o)
-    : options_(o), flows_(o.key), defrag_(o.key, o.ip_overlap), streams_(*this, o.tcp_overlap) {}
+    : options_(o), flows_(o.key, o.quiet), defrag_(o.key, o.ip_overlap), streams_(*this, o.tcp_overlap) {}
 
 uint32_t Engine::push(const IndexRow* rows, uint32_t count, uint64_t first_packet, const uint8_t* window, uint64_t base, uint64_t len,
                       Batch& b) {
@@ -24,9 +24,9 @@ uint32_t Engine::push(const IndexRow* rows, uint32_t count, uint64_t first_packe
     if (!b.room()) break;
     take(row, first_packet + n, window + (row.offset - base));
   }
-  for (auto [slot, serial] : dirty_)
-    if (Flow* f = flows_.by_slot(slot); f && f->serial == serial) streams_.keep(*f);
+  for (auto [slot, serial] : dirty_) flows_.change(slot, serial, [&](Flow& f) { streams_.keep(f); });
   dirty_.clear();
+  flows_.rest(clock_);
   return n;
 }
 
@@ -135,7 +135,7 @@ void Engine::begin(Flow& f, const Packet& p, const Transport& t, bool forward, u
   memcpy(f.vlan, p.vlan, sizeof f.vlan);
   f.tunnels = p.tunnels;
   memcpy(f.tunnel, p.tunnel, sizeof f.tunnel);
-  if (t.kind == Kind::tcp && t.whole) f.tcp = new Tcp;
+  if (t.kind == Kind::tcp && t.whole) f.tcp = new Tcp();
 }
 
 void Engine::count(Flow& f, int side, const Packet& p, const Transport& t, uint64_t packet, int64_t time, uint64_t clock,
@@ -191,18 +191,18 @@ void Engine::ip(Packet& p, uint64_t packet, int64_t time, uint64_t clock, const 
   if (!f) {
     if (flows_.size() >= kMaxFlows) {
       flow_limit_++;
-      Flow* oldest = nullptr;
+      const Link* oldest = nullptr;
       for (int l = 0; l < FlowTable::kLists; l++) {
-        Flow* o = flows_.oldest(l);
+        const Link* o = flows_.oldest(l);
         if (o && (!oldest || o->last_clock < oldest->last_clock)) oldest = o;
       }
-      close(oldest, EndReason::timeout);
+      close(flows_.awake(oldest), EndReason::timeout);
     }
     f = flows_.create(key, flows_.hash(key));
     begin(*f, p, t, forward, packet, time, clock);
   }
   int side = forward == f->side0_forward ? 0 : 1;
-  if (t.kind == Kind::tcp && t.whole && !f->tcp) f->tcp = new Tcp;
+  if (t.kind == Kind::tcp && t.whole && !f->tcp) f->tcp = new Tcp();
   // A SYN that comes late tells who began, as long as nobody has been told otherwise.
   if (f->tcp && !f->opened && t.whole && !f->tcp->syn_seen && (t.flags & (SYN | RST)) == SYN) {
     bool syn_by_other = t.flags & ACK ? side == 0 : side == 1;
@@ -242,14 +242,14 @@ void Engine::datagram(Flow& f, int side, const Transport& t, const Packet& p, ui
 }
 
 void Engine::suppress(uint32_t slot, uint32_t serial, int side, bool stop, uint64_t upto) {
-  Flow* f = flows_.by_slot(slot);
-  if (!f || f->serial != serial) return;
-  if (stop) f->stopped[side & 1] = true;
-  else f->skip_to[side & 1] = std::max(f->skip_to[side & 1], upto);
+  flows_.change(slot, serial, [&](Flow& f) {
+    if (stop) f.stopped[side & 1] = true;
+    else f.skip_to[side & 1] = std::max(f.skip_to[side & 1], upto);
+  });
 }
 
 void Engine::forget(uint32_t slot, uint32_t serial) {
-  if (Flow* f = flows_.by_slot(slot); f && f->serial == serial) f->forgotten = true;
+  flows_.change(slot, serial, [](Flow& f) { f.forgotten = true; });
 }
 
 void Engine::close(Flow* f, EndReason reason) {
@@ -265,9 +265,9 @@ void Engine::close(Flow* f, EndReason reason) {
 void Engine::expire(uint64_t clock, uint32_t most) {
   for (int l = 0; l < FlowTable::kLists; l++)
     while (most && b_->room()) {
-      Flow* f = flows_.oldest(l);
-      if (!f || clock <= f->last_clock + f->timeout()) break;
-      close(f, EndReason::timeout);
+      const Link* f = flows_.oldest(l);
+      if (!f || clock <= f->last_clock + FlowTable::timeout_of(l)) break;
+      close(flows_.awake(f), EndReason::timeout);
       most--;
     }
   while (most && b_->room()) {
@@ -287,9 +287,9 @@ bool Engine::finish(uint64_t clock, Batch& b) {
     given_up(*d, clock > d->started + kFragmentTimeout ? EndReason::timeout : EndReason::capture_end);
   }
   for (int l = 0; l < FlowTable::kLists; l++)
-    while (Flow* f = flows_.oldest(l)) {
+    while (const Link* f = flows_.oldest(l)) {
       if (!b.room()) return false;
-      close(f, clock > f->last_clock + f->timeout() ? EndReason::timeout : EndReason::capture_end);
+      close(flows_.awake(f), clock > f->last_clock + FlowTable::timeout_of(l) ? EndReason::timeout : EndReason::capture_end);
     }
   if (!b.room()) return false;
   if (!loose_told_) {

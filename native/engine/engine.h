@@ -14,6 +14,7 @@ struct Options {
   uint32_t shard = 0, shards = 1;
   Overlap tcp_overlap = Overlap::linux_, ip_overlap = Overlap::linux_;
   uint64_t interim = 0;  // ns of the clock between interim records of an open flow; 0: none
+  uint64_t quiet = kQuiet;  // ns of the clock after which a flow is packed
   uint64_t key[2] = {0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL};
 };
 

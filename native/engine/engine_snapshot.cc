@@ -6,9 +6,9 @@ namespace {
 
 // Which engine, and how its structures lie in memory: another compiler's or version's do not fit.
 struct Form {
-  uint32_t version = 4, shard, shards;
+  uint32_t version = 5, shard, shards;
   uint8_t tcp_overlap, ip_overlap;
-  uint16_t flow = sizeof(FlowPlain), tcp = sizeof(TcpPlain), half = sizeof(HalfPlain), datagram = sizeof(DatagramPlain), note = sizeof(Note);
+  uint16_t flow = sizeof(LinkPlain) + sizeof(FlowPlain), tcp = sizeof(TcpPlain), half = sizeof(HalfPlain), datagram = sizeof(DatagramPlain), note = sizeof(Note);
   explicit Form(const Options& o)
       : shard(o.shard), shards(o.shards), tcp_overlap(static_cast<uint8_t>(o.tcp_overlap)), ip_overlap(static_cast<uint8_t>(o.ip_overlap)) {}
 };

@@ -72,28 +72,36 @@ struct SideCount {
   uint32_t letters = 0;  // history letters already written
 };
 
+// A flow's place in the table.
+struct LinkPlain {
+  uint64_t hash = 0, last_clock = 0;
+  uint32_t slot = 0, serial = 0;
+  uint8_t list = 0xff;
+  bool packed = false;
+};
+struct Link : LinkPlain {
+  Link *chain = nullptr, *older = nullptr, *newer = nullptr;  // hash chain; order of last packets
+};
+
 struct FlowPlain {
   FlowKey key;
-  uint64_t hash = 0;
-  uint32_t slot = 0, serial = 0;
   Kind kind = Kind::other;
-  uint8_t version = 4, list = 0, icmp_type = 0, icmp_code = 0, vlans = 0, tunnels = 0, history_len = 0;
+  uint8_t version = 4, icmp_type = 0, icmp_code = 0, vlans = 0, tunnels = 0, history_len = 0;
   bool side0_forward = true, opened = false, forgotten = false, dirty = false, has_mac = false, ports = false, mixed_vlan = false, fragment = false;
   bool stopped[2] = {false, false};
   uint64_t skip_to[2] = {0, 0};  // stream offset up to which data is not delivered
   uint16_t vlan[2] = {0, 0};
-  uint8_t mac[2][6];
-  Tunnel tunnel[kMaxTunnels];
-  char history[26];
+  uint8_t mac[2][6] = {};
+  Tunnel tunnel[kMaxTunnels] = {};
+  char history[26] = {};
   uint32_t interface = 0;
-  uint64_t first_packet = 0, last_clock = 0;
+  uint64_t first_packet = 0;
   uint64_t interim_at = 0;  // clock of the next interim record
   bool end_told = false;    // an interim record told that both sides ended
   int64_t first_time = 0, start = 0, end = 0;
   SideCount side[2];
 };
-struct Flow : FlowPlain {
-  Flow *chain = nullptr, *older = nullptr, *newer = nullptr;  // hash chain; order of last packets
+struct Flow : Link, FlowPlain {
   Tcp* tcp = nullptr;
   std::vector<Note> notes;
 

@@ -67,9 +67,12 @@ void FlowTable::save(SnapshotOut& out) const {
   out.list(free_);
   for (const List& l : lists_) {
     uint64_t n = 0;
-    for (const Flow* f = l.head; f; f = f->newer) n++;
+    for (const Link* f = l.head; f; f = f->newer) n++;
     out.put(n);
-    for (const Flow* f = l.head; f; f = f->newer) {
+    for (const Link* at = l.head; at; at = at->newer) {
+      std::unique_ptr<Flow, void (*)(Flow*)> unpacked(at->packed ? unpack(static_cast<const PackedFlow&>(*at)) : nullptr, [](Flow* f) { free_flow(f); });
+      const Flow* f = unpacked ? unpacked.get() : static_cast<const Flow*>(at);
+      out.put(plain<LinkPlain>(*f));
       out.put(plain<FlowPlain>(*f));
       out.list(f->notes);
       out.put<uint8_t>(f->tcp != nullptr);
@@ -94,7 +97,9 @@ void FlowTable::restore(SnapshotIn& in) {
     uint64_t n = 0;
     in.get(n);
     for (; in.ok && n; n--) {
-      auto* f = new Flow;
+      auto* f = new Flow();
+      in.get(static_cast<LinkPlain&>(*f));
+      f->packed = false;
       in.get(static_cast<FlowPlain&>(*f));
       if (!in.ok || f->slot >= slots || slots_[f->slot]) {  // not a snapshot of a table
         delete f;
@@ -109,7 +114,7 @@ void FlowTable::restore(SnapshotIn& in) {
       uint8_t tcp = 0;
       in.get(tcp);
       if (!in.ok || !tcp) continue;
-      f->tcp = new Tcp;
+      f->tcp = new Tcp();
       in.get(static_cast<TcpPlain&>(*f->tcp));
       for (Half& h : f->tcp->half) restore_half(h, in);
     }

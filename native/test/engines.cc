@@ -123,7 +123,7 @@ static void centuries() {
 }
 
 // A flow that TypeScript keeps nothing of is opened again with its next bytes, and told whole where it closes.
-static void forgotten() {
+static void forgotten(uint64_t quiet) {
   std::vector<uint8_t> packet = bytes("4500001d00000000401100000a0000010a0000ff" "1000003500090000" "61");
   std::vector<EventRow> event_rows(kReserveRows * 2);
   std::vector<double> closed(static_cast<size_t>(kColumns) * kReserveClosed * 4);
@@ -144,7 +144,9 @@ static void forgotten() {
     }
     return s;
   };
-  Engine engine{Options{}};
+  Options options;
+  options.quiet = quiet;
+  Engine engine(options);
   engine.interfaces({101});
   uint64_t number = 1;
   auto push = [&] {
@@ -169,7 +171,7 @@ static void forgotten() {
 }
 
 void engines() {
-  forgotten();
+  for (uint64_t quiet : {uint64_t{0}, kQuiet}) forgotten(quiet);
   centuries();
   many();
   merging();

@@ -139,6 +139,7 @@ inline Outcome run_capture(const uint8_t* data, size_t size, size_t window, uint
   for (uint32_t shard = 0; shard < shards; shard++) {
     Options o;
     o.shard = shard, o.shards = shards, o.tcp_overlap = o.ip_overlap = policy, o.interim = interim;
+    o.quiet = 0;  // every flow is packed after every push
     auto engine = std::make_unique<Engine>(o);
     engine->interfaces(linktypes);
     Batch b;

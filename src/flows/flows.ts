@@ -10,10 +10,11 @@ import { type Digest, DigestBuilder } from "../records/digest.js";
 import { type Observer, putFlow, putRecord } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
-import { briefOf, originKnown, read, recall, type Written, written } from "./brief.js";
-import { DatagramFlow, type Quiet } from "./datagram-flow.js";
+import { originKnown, recall } from "./brief.js";
+import { DatagramFlow } from "./datagram-flow.js";
 import { type AnomalyCount, Flow, ORIGIN_KNOWN } from "./flow.js";
 import { endOf, packedOf, streamLength } from "./flow-record.js";
+import { type Open, OpenFlows } from "./open-flows.js";
 import { StateCodec } from "./snapshot.js";
 import { type Skip, StreamFlow } from "./stream-flow.js";
 
@@ -23,23 +24,6 @@ export interface FlowsOptions extends DecoderSettings {
   /** Where records of open flows go, if the engine tells any: each replaces the one before. */
   interims?: Parts;
 }
-
-interface Open {
-  flow: Flow;
-  work: StreamFlow | DatagramFlow | undefined;
-  /** The last batch that brought a datagram. */
-  touched: number;
-}
-/** An open flow of which only what is here is kept: in it, or in it and a session to go on with. The native side tells the rest again. */
-type Brief = number | (Quiet & { brief: number });
-const isOpen = (o: Open | Brief | undefined): o is Open => typeof o === "object" && "flow" in o;
-
-/** Flows of datagrams are looked through when so many are new, and are quiet after so many batches without a datagram. Tests set both to 0. */
-export const QUIET = { flows: 1024, batches: 16 };
-/** A Brief as another process can read it. */
-type Saved = Open | Written | (Quiet & { brief: Written });
-/** Open flows in one block of a snapshot. */
-const SNAPSHOT_FLOWS = 256;
 
 /** A name's place in an anomaly record's id (SEMANTICS 25: the name in place of the position): FNV-1a. */
 function nameHash(name: string): number {
@@ -65,13 +49,7 @@ class FlowEmit implements Emit {
 }
 
 export class Flows {
-  private readonly open: (Open | Brief | undefined)[] = [];
-  private batches = 0;
-  /** Nothing more is looked for in them since this batch. */
-  private done: Open[] = [];
-  /** Flows of datagrams that may become quiet, and how many there are when they are looked through. */
-  private lively: Open[] = [];
-  private enough = QUIET.flows;
+  private readonly open: OpenFlows;
   private readonly engine: Engine;
   private readonly parts: Parts;
   private readonly options: FlowsOptions;
@@ -85,6 +63,7 @@ export class Flows {
     this.engine = engine;
     this.parts = parts;
     this.options = options;
+    this.open = new OpenFlows(engine, this.codec());
   }
 
   /** Takes one batch; `window` is what was pushed with it. */
@@ -101,17 +80,17 @@ export class Flows {
           break;
         case EVENT.data:
         case EVENT.datagram: {
-          const o = this.open[slot];
-          if (!isOpen(o) || !o.work) break;
+          const o = this.open.at(slot);
+          if (!o?.work) break;
+          this.open.touch(o);
           const from = w[at + 2];
           const bytes = (w[at + 12] ? batch.arena : window).subarray(from, from + w[at + 3]);
           const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10], clock: d[half + 8] };
           try {
             if (o.work instanceof StreamFlow) {
               o.work.data(w[at + 11], bytes, d[half + 4], when);
-              if (o.work.over) this.over(o);
+              if (o.work.over) this.open.over(o);
             } else {
-              o.touched = this.batches;
               setQuoted(w[at + 14] ? batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]) : "");
               o.work.data(w[at + 11], bytes, w[at + 15], when);
             }
@@ -122,8 +101,9 @@ export class Flows {
         }
         case EVENT.gap:
         case EVENT.sideEnd: {
-          const o = this.open[slot];
-          if (!isOpen(o) || !(o.work instanceof StreamFlow)) break;
+          const o = this.open.at(slot);
+          if (!(o?.work instanceof StreamFlow)) break;
+          this.open.touch(o);
           const work = o.work;
           const when = { packet: d[half + 2], seconds: d[half + 3], nanos: w[at + 10] };
           const side = w[at + 11];
@@ -135,7 +115,7 @@ export class Flows {
               work.reached(side, stream);
               work.sideEnd(side, when);
             }
-            if (work.over) this.over(o);
+            if (work.over) this.open.over(o);
           } catch (error) {
             this.failed(o, when, error);
           }
@@ -155,89 +135,41 @@ export class Flows {
           break;
       }
     }
-    this.batches++;
-    for (const o of this.done) if (this.open[o.flow.slot] === o) this.keep(o);
-    if (this.done.length) this.done = [];
-    if (this.lively.length >= this.enough) this.lookThrough();
-  }
-
-  private over(o: Open): void {
-    o.work = undefined;
-    this.done.push(o);
-  }
-  /** Keeps of a flow as little as is needed; between batches only, as events that are under way know it as it was. */
-  private keep(o: Open, quiet?: Quiet): void {
-    const brief = briefOf(o.flow);
-    if (brief === undefined) return;
-    this.open[o.flow.slot] = quiet ? { brief, ...quiet } : brief;
-    this.engine.forget(o.flow.slot, o.flow.serial);
-  }
-  private lookThrough(): void {
-    const still: Open[] = [];
-    for (const o of this.lively) {
-      if (this.open[o.flow.slot] !== o || !(o.work instanceof DatagramFlow)) continue;
-      const left = o.touched + QUIET.batches <= this.batches ? o.work.park() : undefined;
-      if (left) this.keep(o, left === "done" ? undefined : left);
-      if (this.open[o.flow.slot] === o) still.push(o);
-    }
-    this.lively = still;
-    this.enough = Math.max(QUIET.flows, 2 * still.length);
+    this.open.rest();
   }
 
   /** Between batches, with all records sealed: everything that is open, in blocks, for `restore` of the same shard's. */
   *save(): Generator<Buffer> {
     const codec = this.codec();
-    yield codec.encode([
-      this.loose,
-      this.digest.result(),
-      this.exceptions,
-      this.firstException?.toString(),
-      this.parts.counts,
-      this.open.length,
-    ]);
-    let block: [number, Saved][] = [];
-    for (let slot = 0; slot < this.open.length; slot++) {
-      const o = this.open[slot];
-      if (o === undefined) continue;
-      if (isOpen(o)) block.push([slot, o]);
-      else block.push([slot, typeof o === "number" ? written(o) : { ...o, brief: written(o.brief) }]);
-      if (block.length < SNAPSHOT_FLOWS) continue;
-      yield codec.encode(block);
-      block = [];
-    }
-    if (block.length) yield codec.encode(block);
+    const { loose, exceptions, parts, open } = this;
+    yield codec.encode([loose, this.digest.result(), exceptions, this.firstException?.toString(), parts.counts, open.length]);
+    yield* open.save(codec);
   }
   /** Throws where the blocks are no such state. */
   restore(blocks: Iterable<Uint8Array>): void {
     const codec = this.codec();
-    let first = true;
+    let length: number | undefined;
     for (const bytes of blocks) {
-      if (first) {
-        const [loose, digest, exceptions, exception, counts, slots] = codec.decode(bytes) as [
-          Map<string, AnomalyCount>,
-          Digest,
-          number,
-          string | undefined,
-          Record<string, number>,
-          number,
-        ];
-        for (const [name, a] of loose) this.loose.set(name, a);
-        this.digest.merge(digest);
-        this.exceptions = exceptions;
-        this.firstException = exception;
-        Object.assign(this.parts.counts, counts);
-        this.open.length = slots;
-        first = false;
-        continue;
-      }
-      for (const [slot, o] of codec.decode(bytes) as [number, Saved][]) {
-        if ("flow" in o) {
-          this.open[slot] = o;
-          o.touched = 0;
-          if (o.work instanceof DatagramFlow) this.lively.push(o);
-        } else this.open[slot] = "brief" in o ? { ...o, brief: read(o.brief) } : read(o);
-      }
+      const block = codec.decode(bytes);
+      if (length === undefined) length = this.restoreHead(block);
+      else this.open.restore(block, length);
     }
+  }
+  private restoreHead(block: unknown): number {
+    const [loose, digest, exceptions, exception, counts, slots] = block as [
+      Map<string, AnomalyCount>,
+      Digest,
+      number,
+      string | undefined,
+      Record<string, number>,
+      number,
+    ];
+    for (const [name, a] of loose) this.loose.set(name, a);
+    this.digest.merge(digest);
+    this.exceptions = exceptions;
+    this.firstException = exception;
+    Object.assign(this.parts.counts, counts);
+    return slots;
   }
   private codec(): StateCodec {
     return new StateCodec([this, this.engine, this.parts, this.options, this.skip], { FlowEmit });
@@ -254,19 +186,17 @@ export class Flows {
     const told = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
     const flow = new Flow(slot, w[at + 3], packed, w[at + 2], w[at + 15], told);
     const emit = new FlowEmit(this, flow);
-    const known = this.open[slot];
     if (flow.protocol === 6) {
-      this.open[slot] = { flow, work: new StreamFlow(flow, emit, this.options, this.skip), touched: 0 };
+      this.open.open(flow, new StreamFlow(flow, emit, this.options, this.skip));
       return;
     }
     const work = new DatagramFlow(flow, emit, this.options, this.skip);
-    const o: Open = { flow, work, touched: this.batches };
-    if (typeof known === "object" && !isOpen(known)) {
+    const known = this.open.brief(slot);
+    if (typeof known === "object") {
       recall(flow, known.brief);
       work.resume(known);
     }
-    this.open[slot] = o;
-    this.lively.push(o);
+    this.open.open(flow, work);
   }
   private readonly skip: Skip = (f, side, stop, upto) => this.engine.skip(f.slot, f.serial, side, stop, upto);
 
@@ -344,8 +274,8 @@ export class Flows {
       return;
     }
     // A flow without payload, or of which little is kept, has no place for notes: they wait for its close, which follows at once.
-    const o = this.open[slot];
-    if (isOpen(o)) o.flow.note(name, a.at, a, a.count);
+    const o = this.open.at(slot);
+    if (o) o.flow.note(name, a.at, a, a.count);
     else this.waiting.push([name, a]);
   }
   private waiting: [string, AnomalyCount][] = [];
@@ -366,7 +296,7 @@ export class Flows {
         this.failed(o, end, error);
       }
     }
-    this.open[slot] = undefined;
+    this.open.close(slot);
     this.write(this.parts, flow, batch, at, true);
     if (flow.anomalies) for (const [name, a] of flow.anomalies) this.anomaly(flow, name, a);
     const b = row * COLUMNS;
@@ -381,11 +311,12 @@ export class Flows {
 
   /** The flow of a slot; one that brought no payload, or of which little is kept, is known only from the row that tells of it. */
   private told(slot: number, batch: Batch, at: number): Open {
-    const known = this.open[slot];
-    if (isOpen(known)) return known;
+    const open = this.open.at(slot);
+    if (open) return open;
     const w = batch.words;
     const { packed, ports, iface } = packedOf(batch.closed, w[at + 2]);
     const text = batch.text.latin1Slice(w[at + 13], w[at + 13] + w[at + 14]);
+    const known = this.open.brief(slot);
     const brief = typeof known === "object" ? known.brief : known;
     // Who began is as it was when the flow was opened: a handshake that came later does not count.
     const as = brief === undefined ? packed : originKnown(brief) ? packed | ORIGIN_KNOWN : packed & ~ORIGIN_KNOWN;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecodeOptions } from "../../dist/config.js";
 import { DEFAULT_DECODE } from "../../dist/config.js";
-import { QUIET } from "../../dist/flows/flows.js";
+import { QUIET } from "../../dist/flows/open-flows.js";
 import type { Filter } from "../../dist/ingest/filter.js";
 import { openSource } from "../../dist/ingest/source.js";
 import { analyze } from "../../dist/jobs/analyze.js";
@@ -22,7 +22,7 @@ export interface Decoded {
 /** Decodes in small pieces, and as if every flow were quiet as soon as it can be: what is kept of it then must be enough. */
 export async function decodeForgetful(path: string): Promise<Decoded> {
   const usual = { ...QUIET };
-  Object.assign(QUIET, { flows: 0, batches: 0 });
+  Object.assign(QUIET, { every: 0, datagrams: 0, streams: 0, text: Number.POSITIVE_INFINITY });
   try {
     return await decode(path, { windowBytes: 512 });
   } finally {

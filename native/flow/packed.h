@@ -1,0 +1,19 @@
+// A flow in which nothing happens, in a third of the memory: its plain structures without their zeros.
+#pragma once
+#include "flow.h"
+
+namespace tf {
+
+// The structures' bytes stand behind it.
+struct PackedFlow : Link {
+  uint32_t size = 0;
+  uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
+  const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(this + 1); }
+};
+
+// Null: bytes wait in the flow, or notes are many, and it stays as it is. Neither takes the flow that it is given.
+PackedFlow* pack(const Flow& f);
+Flow* unpack(const PackedFlow& p);
+void free_flow(Link* l);  // either kind
+
+}  // namespace tf

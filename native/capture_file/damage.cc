@@ -32,7 +32,8 @@ bool Walker::plausible(const uint8_t* p, size_t avail, bool* big, uint32_t* size
     return true;
   }
   if (avail < record_header_) return false;
-  uint32_t fraction = u32(p + 4), caplen = u32(p + 8), length = u32(p + 12);
+  uint32_t fraction = u32(p + 4);
+  auto [caplen, length] = lengths(p);
   if (fraction >= (nanoseconds ? 1000000000u : 1000000u)) return false;
   if (caplen == 0 || caplen > kPlausible || length < caplen || length > kPlausible) return false;
   int64_t here = u32(p);
@@ -72,7 +73,7 @@ size_t Walker::find_chain(size_t span) {
     if (!chain(here() + skip, left() - skip, kChain, &when)) continue;
     if (known_[0] == 0 || near(when, known_[0]) || near(when, known_[1])) return skip;
     if (!first) first = skip;
-    if (!whole && format == Format::pcap && u32(here() + skip + 8) == u32(here() + skip + 12)) whole = skip;
+    if (!whole && format == Format::pcap && whole_packet(here() + skip)) whole = skip;
   }
   return whole ? whole : first;
 }
@@ -81,8 +82,8 @@ size_t Walker::find_chain(size_t span) {
 // time far from those before.
 bool Walker::suspicious(const uint8_t* p) const {
   int64_t seconds = u32(p);
-  return u32(p + 4) >= (nanoseconds ? 1000000000u : 1000000u) || u32(p + 12) > kMaxRecord ||
-         (u32(p + 8) > u32(p + 12) && !swaps_lengths()) ||
+  auto [captured, sent] = lengths(p);
+  return u32(p + 4) >= (nanoseconds ? 1000000000u : 1000000u) || sent > kMaxRecord || captured > sent ||
          (known_[0] && !near(seconds, known_[0]) && !near(seconds, known_[1]));
 }
 
@@ -94,14 +95,14 @@ void Walker::remember(int64_t seconds) {
 // Behind a suspicious record (of this size, at `p`) stand two more, whatever their times, or fewer up to the end of the capture: so it is one.
 // Where none of them is a whole packet it takes more of them: four bytes into their heads, multicast addresses look like lengths.
 bool Walker::follows(const uint8_t* p, size_t size, size_t avail) const {
-  bool big = big_endian, whole = u32(p + 8) == u32(p + 12);
+  bool big = big_endian, whole = whole_packet(p);
   size_t at = over_heads(p, size, avail);
   for (int links = 0; links < (whole ? 2 : 8); links++) {
     uint32_t next = 0;
     int64_t any = 0;
     if (last_ && at >= avail) return true;
     if (at > avail || !plausible(p + at, avail - at, &big, &next, &any)) return false;
-    whole |= u32(p + at + 8) == u32(p + at + 12);
+    whole |= whole_packet(p + at);
     at += next;
   }
   return true;
@@ -141,8 +142,8 @@ void Walker::measure_heads() {
     record_header_ = size;
     any = 0;
     if (size == usual || !chain(here(), avail, 8, &any)) continue;
-    size_t second = size + u32(here() + 8);
-    if (second < avail && second + size + u32(here() + second + 8) < avail) return;  // fewer than three tell nothing
+    size_t second = size + lengths(here()).captured;
+    if (second < avail && second + size + lengths(here() + second).captured < avail) return;  // fewer than three tell nothing
   }
   record_header_ = usual;
 }

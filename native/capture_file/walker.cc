@@ -117,13 +117,12 @@ void Walker::read_pcap(const uint8_t* p, Record& r) const {
   uint64_t fraction = u32(p + 4);
   r.time_clamped = false;
   r.time = to_ns(u32(p), nanoseconds ? fraction : fraction * 1000, &r.time_clamped);
-  r.caplen = u32(p + 8);
-  r.length = u32(p + 12);
+  auto [captured, sent] = lengths(p);
+  r.caplen = captured;
+  r.length = sent;
   r.data = p + record_header_;
   r.interface = interface_;
   r.linktype = interfaces[interface_].linktype;
-  // Some very old writers swapped the two lengths (version 2.3 and some 2.2 files).
-  if (swaps_lengths() && r.caplen > r.length) std::swap(r.caplen, r.length);
   r.caplen_excess = r.caplen > r.length;
   if (r.caplen_excess) r.length = r.caplen;
 }
@@ -142,7 +141,7 @@ Walker::Status Walker::next_pcap(Record& r) {
   if (left() == 0) return last_ ? Status::end : more(record_header_);
   if (left() < record_header_) return last_ ? cut_short() : more(record_header_);
   const uint8_t* p = here();
-  uint32_t caplen = u32(p + 8);
+  uint32_t caplen = lengths(p).captured;
   uint32_t limit = std::min(kMaxRecord, std::max(kPlausible, interfaces[interface_].snaplen));
   if (caplen > limit) return Status::bad;
   size_t whole = static_cast<size_t>(record_header_) + caplen;

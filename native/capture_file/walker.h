@@ -80,7 +80,16 @@ class Walker {
   bool suspicious(const uint8_t* p) const;
   bool head_again(const uint8_t* p) const;
   size_t over_heads(const uint8_t* p, size_t at, size_t avail) const;
-  bool swaps_lengths() const { return version_major == 2 && version_minor < 3; }
+  // A classic record's lengths. Up to version 2.3 (and in DG/UX's 543) some wrote them in the other order.
+  struct Lengths {
+    uint32_t captured, sent;
+  };
+  Lengths lengths(const uint8_t* p) const {
+    uint32_t one = u32(p + 8), other = u32(p + 12);
+    bool old = (version_major == 2 && version_minor <= 3) || version_major == 543;
+    return old && one > other ? Lengths{other, one} : Lengths{one, other};
+  }
+  bool whole_packet(const uint8_t* p) const { return u32(p + 8) == u32(p + 12); }
   void measure_heads();
   void remember(int64_t seconds);
   bool follows(const uint8_t* p, size_t size, size_t avail) const;

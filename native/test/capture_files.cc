@@ -244,7 +244,31 @@ std::vector<std::pair<std::string, std::vector<uint8_t>>> capture_samples() {
   return all;
 }
 
+// Old versions wrote the two lengths of a record in the other order, some now and then.
+static void swapped_lengths() {
+  for (int major : {2, 543})
+    for (int minor : {0, 1, 2, 3, 4}) {
+      if (major == 543 && minor) continue;
+      bool old = minor < 4;
+      std::vector<uint8_t> file = {0xd4, 0xc3, 0xb2, 0xa1, static_cast<uint8_t>(major), static_cast<uint8_t>(major >> 8), static_cast<uint8_t>(minor), 0,
+                                   0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0};
+      for (uint8_t i = 0; i < 6; i++) {
+        uint8_t captured = 40, sent = i % 2 ? 40 : 200;
+        bool swapped = old && i != 4;
+        file.insert(file.end(), {0, 0, 0, 60, i, 0, 0, 0, swapped ? sent : captured, 0, 0, 0, swapped ? captured : sent, 0, 0, 0});
+        file.insert(file.end(), captured, static_cast<uint8_t>('a' + i));
+      }
+      Walker w;
+      std::vector<Record> got = records(w, file);
+      bool right = got.size() == 6 && w.broken_records == 0 && !w.truncated;
+      for (size_t i = 0; right && i < 6; i++)
+        right = got[i].caplen == 40 && got[i].length == (i % 2 ? 40 : 200) && data(got[i])[39] == static_cast<char>('a' + i) && !got[i].caplen_excess;
+      check(right, "lengths of an old capture in either order");
+    }
+}
+
 void capture_files() {
+  swapped_lengths();
   pcapng();
   counters();
   classic();

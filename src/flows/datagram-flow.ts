@@ -2,7 +2,7 @@
 import type { At, Decoder, DecoderSettings, Emit, Parked, Session, Side } from "../decoders/contract.js";
 import type { Flow } from "./flow.js";
 import { orient, PROBE_BYTES, probe } from "./probing.js";
-import { signature } from "./signatures.js";
+import { beginning, signature } from "./signatures.js";
 import type { Skip } from "./stream-flow.js";
 
 /** Datagrams of a side that are probed before the flow is left alone. */
@@ -13,6 +13,8 @@ const BOTH = 3;
 interface Probed {
   datagrams: [number, number];
   bytes: [number, number];
+  /** How the last one began. */
+  before: [string, string];
 }
 
 /** A session that was quiet, and is not there any more. */
@@ -80,12 +82,13 @@ export class DatagramFlow {
       this.resume({ decoder: best.decoder, parked: [] });
       return true;
     }
+    this.probed ??= { datagrams: [0, 0], bytes: [0, 0], before: ["", ""] };
+    const { datagrams, bytes: seen, before } = this.probed;
     if (this.flow.protocols.length === 0) {
-      const known = signature("udp", bytes, this.flow.port(0), this.flow.port(1));
+      const known = signature("udp", bytes, this.flow.port(0), this.flow.port(1), before[side]);
       if (known) this.flow.found(known);
+      before[side] = beginning(bytes);
     }
-    this.probed ??= { datagrams: [0, 0], bytes: [0, 0] };
-    const { datagrams, bytes: seen } = this.probed;
     datagrams[side]++;
     seen[side] += bytes.length;
     if (this.flow.protocols.length || datagrams[side] >= PROBE_DATAGRAMS || seen[side] >= PROBE_BYTES) this.stop(side);

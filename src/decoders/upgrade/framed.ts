@@ -81,24 +81,27 @@ function tpkt(b: Uint8Array): Step {
   const n = (b[2] << 8) | b[3];
   return n < 7 ? "stop" : { length: n };
 }
-/** X.224 connection request or confirm in a TPKT. */
-function rdpProbe(b: Uint8Array): Verdict {
+/** What stands behind the fixed part: a cookie or routing token, a negotiation request or its answer. Others have parameters of X.224 there. */
+const RDP_NEXT = ["C".charCodeAt(0), "t".charCodeAt(0), 1, 2, 3];
+/** X.224 connection request or confirm in a TPKT (MS-RDPBCGR §2.2.1.1, §2.2.1.2). */
+function rdpProbe(b: Uint8Array, hinted: boolean): Verdict {
   if (b[0] !== 3 || (b.length > 1 && b[1] !== 0)) return NO;
   if (b.length < 11) return UNSURE;
   if (b[2] !== 0 || b[4] + 5 !== b[3] || (b[5] !== 0xe0 && b[5] !== 0xd0)) return NO;
-  return { sure: "certain", from: b[5] === 0xe0 ? "client" : "server" };
+  if (b[3] === 11 ? !hinted : b.length > 11 && !RDP_NEXT.includes(b[11])) return NO;
+  return b.length === 11 && b[3] > 11 ? UNSURE : { sure: "certain", from: b[5] === 0xe0 ? "client" : "server" };
 }
 
 /** The length of the message at the beginning of the bytes. */
 const MESSAGES = { ldap: ber, mysql: mysqlPacket, postgresql: postgresqlMessage, rdp: tpkt };
 
-const upgrade = (name: keyof typeof MESSAGES, ports: readonly number[], probe: (b: Uint8Array) => Verdict): Decoder => ({
+const upgrade = (name: keyof typeof MESSAGES, ports: readonly number[], probe: (b: Uint8Array, hinted: boolean) => Verdict): Decoder => ({
   name,
   transports: ["tcp"],
   ports,
   datasets: [],
   anomalies: {},
-  probe,
+  probe: (b, view) => probe(b, ports.includes(view.serverPort) || ports.includes(view.clientPort)),
   open: () => new Framed(name),
   state: [Framed],
 });

@@ -1,4 +1,5 @@
 /** SOCKS 4, 4a and 5 (RFC 1928, 1929): behind the replies the connection is the proxied one. */
+import { latin1 } from "../../records/text.js";
 import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
 import { type Step, Upgrade } from "./session.js";
 
@@ -20,6 +21,9 @@ function last(b: Uint8Array): Step {
   const whole = address ? 3 + address : 5;
   return b.length < whole || address === 0 ? { more: whole } : { handover: whole };
 }
+
+/** Version 4a: a name stands behind the user. */
+const named4 = (b: Uint8Array): boolean => b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0;
 
 class Socks extends Upgrade {
   private readonly greeted = [false, false];
@@ -54,8 +58,7 @@ class Socks extends Upgrade {
   private request4(b: Uint8Array): Step {
     const user = b.indexOf(NUL, 8);
     if (b.length < 9 || user < 0) return b.length > 512 ? "stop" : { more: b.length + 1 };
-    const named = b[4] === 0 && b[5] === 0 && b[6] === 0 && b[7] !== 0;
-    const end = named ? b.indexOf(NUL, user + 1) : user;
+    const end = named4(b) ? b.indexOf(NUL, user + 1) : user;
     if (end < 0) return b.length > 1024 ? "stop" : { more: b.length + 1 };
     return b[1] === 1 ? { handover: end + 1 } : "stop";
   }
@@ -73,7 +76,11 @@ function probe(b: Uint8Array, hinted: boolean): Verdict {
   if (b.length < 9) return hinted ? UNSURE : NO;
   const user = b.indexOf(NUL, 8);
   if (user < 0 || user > 64) return NO;
-  return hinted || /^[\x21-\x7e]*$/.test(Buffer.from(b.subarray(8, user)).latin1Slice()) ? { sure: "certain", from: "client" } : NO;
+  if (hinted) return { sure: "certain", from: "client" };
+  // Others begin with these two bytes too. Here nothing follows a request that was not answered.
+  const end = named4(b) ? b.indexOf(NUL, user + 1) : user;
+  const right = end === b.length - 1 && /^[\x21-\x7e]*(\0[\x21-\x7e]+)?$/.test(latin1(b, 8, end));
+  return right ? { sure: "certain", from: "client" } : NO;
 }
 
 const PORTS = [1080, 9050, 9150];

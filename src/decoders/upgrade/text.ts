@@ -56,7 +56,14 @@ const TALKS: readonly Talk[] = [
     ],
   },
   { name: "imap", ports: [143], first: [{ line: /^\* (OK|PREAUTH|BYE) /, from: "server" }] },
-  { name: "pop3", ports: [110], first: [{ line: /^\+OK( |\r?\n)/, from: "server" }] },
+  {
+    name: "pop3",
+    ports: [110],
+    first: [
+      { line: /^\+OK [^\r\n]/, from: "server" },
+      { line: /^\+OK *\r?\n/, from: "server", hinted: true }, // Redis says the same
+    ],
+  },
   {
     name: "xmpp",
     ports: [5222, 5269],

@@ -26,8 +26,12 @@ test.each([
   ["postgresql", "a startup message", hex("00000029 00030000 75736572"), "certain", "client"],
   ["postgresql", "seven bytes", hex("00000008 04d216"), "unsure", undefined],
   ["postgresql", "another code", hex("00000008 04d2162e"), "no", undefined],
-  ["rdp", "a connection request", hex("0300002b 26 e0 0000 0000 00"), "certain", "client"],
-  ["rdp", "a connection confirm", hex("03000013 0e d0 0000 1234 00"), "certain", "server"],
+  ["rdp", "a connection request with a cookie", hex("0300002b 26 e0 0000 0000 00 43"), "certain", "client"],
+  ["rdp", "a connection request that negotiates", hex("03000013 0e e0 0000 0000 00 01"), "certain", "client"],
+  ["rdp", "a connection confirm", hex("03000013 0e d0 0000 1234 00 02"), "certain", "server"],
+  ["rdp", "a connection request, cut", hex("0300002b 26 e0 0000 0000 00"), "unsure", undefined],
+  ["rdp", "a connection request of X.224 alone, which others send too", hex("0300000b 06 e0 0000 0000 00"), "no", undefined],
+  ["rdp", "a connection request of S7", hex("03000016 11 e0 0000 0001 00 c0010ac1020100c2020102"), "no", undefined],
   ["rdp", "ten bytes", hex("0300002b 26 e0 0000 0000"), "unsure", undefined],
   ["rdp", "lengths that disagree", hex("0300002b 27 e0 0000 0000 00"), "no", undefined],
   ["socks", "version 5, one method", hex("050100"), "certain", "client"],
@@ -46,6 +50,8 @@ test.each([
   ["proxy", "version 2, its first bytes", hex("0d0a0d0a000d0a5155"), "unsure", undefined],
   ["proxy", "a version 3", hex("0d0a0d0a000d0a515549540a 31 11 000c"), "no", undefined],
   ["socks", "version 4", hex("0401 0050 c0000201 00"), "certain", "client"],
+  ["socks", "version 4, and more before the answer", hex("0401 0050 c0000201 00 47"), "no", undefined],
+  ["socks", "version 4a, a name that is none", hex("0401 017c 00000012 00 02000204"), "no", undefined],
 ] as const)("%s: %s", (name, _what, bytes, sure, from) => {
   const v = named(name)?.probe(bytes, view);
   expect([v?.sure, v?.from]).toEqual([sure, from]);

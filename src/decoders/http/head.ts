@@ -144,7 +144,7 @@ function requestLine(b: Uint8Array, end: number, notes: TextNotes): First | unde
   let stop = end;
   let version = "0.9";
   const tail = latin1(b, Math.max(at, end - 12), end);
-  const v = /[ \t]+HTTP\/(\d+\.\d+|\d+)[ \t]*$/.exec(tail);
+  const v = /[ \t]+HTTP\/(\d+\.\d+|\d+)[ \t]*$/i.exec(tail);
   if (v) {
     version = v[1];
     stop = Math.max(at, end - (tail.length - v.index));

@@ -17,7 +17,12 @@ test.each([
   ["ICY 200 OK\r\n", "certain", "server"],
   ["GET /index.html HTTP/1.1\r\n", "certain", "client"],
   ["GE", "unsure", undefined],
-  ["get / http/1.1\r\n", "no", undefined],
+  ["get / http/1.1\r\n", "certain", "client"],
+  ["GET / HTTP/2\r\n", "certain", "client"],
+  ["PRI * HTTP/2.0\r\n", "no", undefined],
+  ["\r\n\r\nGET / HTTP/1.1\r\n", "certain", "client"],
+  ["\r\n", "unsure", undefined],
+  ["\r\n\r\nSSH-2.0", "no", undefined],
   ["SSH-2.0-OpenSSH_9.2\r\n", "no", undefined],
   ["\x16\x03\x01\x02\x00\x01", "no", undefined],
 ] as const)("first bytes %j", (text, sure, from) => {

@@ -331,12 +331,14 @@ const METHODS =
   /^(GET|POST|HEAD|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PROPFIND|PROPPATCH|MKCOL|COPY|MOVE|LOCK|UNLOCK|REPORT|SEARCH|MERGE|CHECKOUT|MKACTIVITY|SUBSCRIBE|UNSUBSCRIBE|NOTIFY|BITS_POST|CCM_POST|RPC_IN_DATA|RPC_OUT_DATA|PURGE|LINK|UNLINK|BIND|REBIND|UNBIND|ACL|MKCALENDAR|SOURCE) +/;
 
 function requestVerdict(b: Uint8Array): Verdict {
-  const text = latin1(b, 0, 2048);
+  const all = latin1(b, 0, 2048);
+  const text = all.replace(/^[\r\n]{1,8}/, ""); // RFC 9112 §2.2
+  if (text === "") return all === "" ? NO : UNSURE;
   const eol = text.indexOf("\n");
   const line = eol < 0 ? text : text.slice(0, eol).trimEnd();
   if (line.startsWith("PRI * HTTP/2")) return NO;
   if (eol >= 0) {
-    if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,48} .*[ \t]HTTP\/[01](\.\d+)?$/.test(line)) return { sure: "certain", from: "client" };
+    if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,48} .*[ \t]HTTP\/\d(\.\d+)?$/i.test(line)) return { sure: "certain", from: "client" };
     return /^GET +\/\S*$/.test(line) ? { sure: "certain", from: "client" } : NO;
   }
   const m = METHODS.exec(line);
@@ -350,7 +352,7 @@ function requestVerdict(b: Uint8Array): Verdict {
 }
 function responseVerdict(b: Uint8Array): Verdict {
   const text = latin1(b, 0, 16);
-  if (/^HTTP\/[01](\.\d)? +\d/.test(text) || /^ICY \d{3}/.test(text)) return { sure: "certain", from: "server" };
+  if (/^HTTP\/\d(\.\d)? +\d/.test(text) || /^ICY \d{3}/.test(text)) return { sure: "certain", from: "server" };
   return "HTTP/1.1 ".startsWith(text) || "HTTP/1.0 ".startsWith(text) || "ICY ".startsWith(text) ? { sure: "unsure", from: "server" } : NO;
 }
 

@@ -33,6 +33,8 @@ export type Progress =
 export interface Verdict {
   sure: "certain" | "unsure" | "no";
   from?: "client" | "server";
+  /** False: more bytes, or the other side's, may tell; if they do not, a port that fits is not enough. */
+  alone?: false;
 }
 export const NO: Verdict = { sure: "no" };
 export const UNSURE: Verdict = { sure: "unsure" };

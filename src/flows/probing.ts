@@ -32,7 +32,7 @@ export function probe(flow: Flow, side: number, bytes: Uint8Array): Candidate | 
   for (const decoder of byTransport.get(flow.transport ?? "tcp") ?? []) {
     const verdict = decoder.probe(bytes, view);
     if (verdict.sure === "no") continue;
-    const candidate = { decoder, verdict, side, hinted: hint(decoder, flow) };
+    const candidate = { decoder, verdict, side, hinted: verdict.alone !== false && hint(decoder, flow) };
     if (verdict.sure === "certain") return candidate;
     if (!best || (candidate.hinted && !best.hinted)) best = candidate;
   }

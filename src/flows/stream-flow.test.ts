@@ -94,3 +94,21 @@ test("requests behind a hole are told late: no answer is given to a request that
     ]),
   );
 });
+
+test.each([1, 7, 1000])("text on port 22 waits for an identification of either side, in pieces of %d", (size) => {
+  const found = (...turns: [number, string][]): readonly string[] => {
+    const flow = new Flow(0, 1, TCP, (50000 << 16) | 22, 0, "");
+    const f = new StreamFlow(flow, { record: () => undefined, anomaly: () => undefined }, { credentials: false }, () => undefined);
+    const sent = [0, 0];
+    for (const [side, text] of turns)
+      for (let i = 0; i < text.length; i += size) {
+        f.data(side, Buffer.from(text.slice(i, i + size)), sent[side], at(1));
+        sent[side] += Math.min(size, text.length - i);
+      }
+    f.end(at(99));
+    return flow.protocols;
+  };
+  expect(found([1, "Welcome\r\nhere\r\nSSH-2.0-b\r\n"])).toEqual(["ssh"]);
+  expect(found([1, "Not now\r\n"], [0, "SSH-2.0-a\r\n"])).toEqual(["ssh"]);
+  expect(found([1, "$ "], [0, "whoami\n"], [1, "root\n"])).toEqual([]);
+});

@@ -149,10 +149,12 @@ function probe(b: Uint8Array, clientPort: number, serverPort: number): Verdict {
   const text = latin1(b, 0, 8);
   if (/^SSH-[12]\./.test(text)) return { sure: "certain" };
   if ("SSH-".startsWith(text.slice(0, 4))) return { sure: "unsure" };
-  // A server may speak before its identification; and a capture may begin behind it, at KEXINIT.
-  if (b.length >= 22 && b[0] === 0 && b[1] === 0 && b[5] === MSG.kexinit && (clientPort === 22 || serverPort === 22))
-    return { sure: "unsure" };
-  return NO;
+  // A server may speak before its identification (RFC 4253 §4.2); and a capture may begin behind it, at KEXINIT.
+  const here = clientPort === 22 || serverPort === 22;
+  if (b.length >= 22 && b[0] === 0 && b[1] === 0 && b[5] === MSG.kexinit && here) return { sure: "unsure" };
+  if (!/^[\t\r\n\x20-\x7e\x80-\xff]+$/.test(text)) return NO;
+  if (/\nSSH-[12]\.[0-9]+-/.test(latin1(b))) return { sure: "certain", from: "server" };
+  return here ? { sure: "unsure", alone: false } : NO;
 }
 
 export const ssh: Decoder = {

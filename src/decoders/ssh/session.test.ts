@@ -111,6 +111,13 @@ test("a capture that begins behind the identification: KEXINIT, and a fitting po
   expect(ssh.probe(bytes, { clientPort: 50000, serverPort: 9999 } as never).sure).toBe("no");
   expect(ssh.probe(bytes.subarray(0, 21), { clientPort: 50000, serverPort: 22 } as never).sure).toBe("no");
 });
+test("what a server says before its identification", () => {
+  const probe = (t: string, serverPort: number) => ssh.probe(Buffer.from(t), { clientPort: 50000, serverPort } as never);
+  expect(probe("Welcome\r\nto x\r\nSSH-2.0-b\r\n", 9999)).toEqual({ sure: "certain", from: "server" });
+  expect(probe("Welcome\r\n", 22)).toEqual({ sure: "unsure", alone: false });
+  expect(probe("Welcome\r\n", 9999).sure).toBe("no");
+  expect(probe("\x01elcome\r\n", 22).sure).toBe("no");
+});
 test("padding is no part of a KEXINIT", () => {
   const lists = "00".repeat(16) + "00000000".repeat(10);
   expect(told([[0, CLIENT + packet(20, `${lists}0000000000`)]]).anomalies).toEqual([]);

@@ -266,7 +266,16 @@ class Tls implements Session {
   }
 }
 
+/** Records of nothing before the first (RFC 8446 §5.1 forbids them; most readers pass over them). */
+const MAX_EMPTY = 4;
+
 function probe(b: Uint8Array): Verdict {
+  let empty = 0;
+  while (empty < MAX_EMPTY && b.length >= 5 && b[0] === HANDSHAKE && b[1] === 3 && b[3] === 0 && b[4] === 0) {
+    b = b.subarray(5);
+    empty++;
+  }
+  if (empty && b.length === 0) return { sure: "unsure" };
   if (b.length < 3) return (b[0] === HANDSHAKE && (b.length < 2 || b[1] === 3)) || b[0] & 0x80 ? { sure: "unsure" } : NO;
   if (b[0] >= CCS && b[0] <= APPLICATION && b[1] === 3 && b[2] <= 4) {
     if (b.length < 6) return { sure: "unsure" };

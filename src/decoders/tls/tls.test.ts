@@ -74,6 +74,13 @@ test("a fatal alert is a failure, a warning is not; both are told with who sent 
   expect(secret.tls.alert).toBeUndefined(); // behind the change of cipher an alert is protected
   expect(told([[0, record(22, hello()) + record(21, "022800")]]).tls.alert).toBeUndefined();
 });
+test("records of nothing before the first one hide nothing", () => {
+  const probe = (hex: string) => tls.probe(Buffer.from(hex, "hex"), {} as never);
+  expect(probe(`${"1603010000".repeat(4)}160301000501`)).toEqual({ sure: "certain", from: "client" });
+  expect(probe("1603010000")).toEqual({ sure: "unsure" });
+  expect(probe(`${"1603010000".repeat(5)}160301000501`)).toEqual({ sure: "no" });
+  expect(told([[0, `1603010000${record(22, hello())}`]]).tls.client.supported_ciphers).toHaveLength(1);
+});
 test("a message over several records, several in one record, and one that never becomes whole", () => {
   const h = hello();
   const cut = h.length / 2 - ((h.length / 2) % 2);

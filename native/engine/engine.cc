@@ -289,7 +289,8 @@ bool Engine::finish(uint64_t clock, Batch& b) {
   for (int l = 0; l < FlowTable::kLists; l++)
     while (const Link* f = flows_.oldest(l)) {
       if (!b.room()) return false;
-      close(flows_.awake(f), clock > f->last_clock + FlowTable::timeout_of(l) ? EndReason::timeout : EndReason::capture_end);
+      EndReason reason = clock > f->last_clock + FlowTable::timeout_of(l) ? EndReason::timeout : EndReason::capture_end;
+      close(flows_.awake(f), reason);
     }
   if (!b.room()) return false;
   if (!loose_told_) {

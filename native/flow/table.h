@@ -23,7 +23,7 @@ class FlowTable {
   void touch(Flow* f);    // moves to the end of the list of its timeout
   void remove(Flow* f);   // out of table and lists; the slot is free for another
   const Link* oldest(int list) const { return lists_[list].head; }
-  Flow* awake(const Link* l);
+  Flow* awake(const Link* l);  // what `l` points to may be gone then
   // The flow that has this slot still, changed in its place.
   template <typename F>
   void change(uint32_t slot, uint32_t serial, F&& with) {

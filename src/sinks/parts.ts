@@ -5,8 +5,9 @@
 import { addon, layout } from "../engine/native.js";
 import { Rows } from "../records/rows.js";
 
-/** Rows and their text that wait in one worker before they are sealed into runs. */
+/** Rows and their text that wait in one worker before they are sealed into runs, and of one dataset: its lines take several times as much. */
 export const PART_BYTES = 5 << 20;
+const DATASET_BYTES = 2 << 20;
 
 export interface Run {
   dataset: string;
@@ -70,7 +71,10 @@ export class Parts {
   /** More waits than the budget allows: seal. */
   get full(): boolean {
     let bytes = 0;
-    for (const rows of this.parts.values()) bytes += rows.bytes;
+    for (const rows of this.parts.values()) {
+      if (rows.bytes > DATASET_BYTES) return true;
+      bytes += rows.bytes;
+    }
     return bytes > PART_BYTES;
   }
 

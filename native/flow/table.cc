@@ -124,16 +124,20 @@ Flow* FlowTable::awake(const Link* link) {
   if (!l->packed) return static_cast<Flow*>(l);
   Flow* f = unpack(static_cast<const PackedFlow&>(*l));
   replace(l, f);
+  packed_--;
   return f;
 }
 
 void FlowTable::rest(Flow* f) {
-  if (PackedFlow* p = pack(*f)) replace(f, p);
+  PackedFlow* p = pack(*f);
+  if (!p) return;
+  replace(f, p);
+  packed_++;
 }
 
 void FlowTable::rest(uint64_t clock) {
   for (List& l : lists_)
-    while (l.lively && clock >= l.lively->last_clock + quiet_) {
+    while (l.lively && (clock >= l.lively->last_clock + quiet_ || count_ - packed_ > kMostAwake)) {
       Link* f = l.lively;
       l.lively = f->newer;
       if (!f->packed) rest(static_cast<Flow*>(f));

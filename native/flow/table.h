@@ -10,6 +10,7 @@ namespace tf {
 
 constexpr uint32_t kMaxFlows = 400000;  // open at a time in one process
 constexpr uint64_t kQuiet = 2 * kSecond;  // of the clock without a packet
+constexpr uint32_t kMostAwake = 32768;    // where more are not quiet, the oldest are packed too
 
 class FlowTable {
  public:
@@ -60,7 +61,7 @@ class FlowTable {
   std::vector<Link*> slots_;
   std::vector<uint32_t> free_;
   List lists_[kLists];
-  uint32_t count_ = 0, serial_ = 0;
+  uint32_t count_ = 0, packed_ = 0, serial_ = 0;
 };
 
 }  // namespace tf

@@ -24,10 +24,10 @@ const isOpen = (o: Open | QuietFlow): o is Open => "flow" in o;
 type Saved = Open | Written | (Quiet & { brief: Written });
 
 /**
- * All are looked through after so many batches; what nothing came to for so many is quiet, or idle; a longer text takes more memory than the
+ * All are looked through after so many batches, or when so many were opened; what nothing came to for so many is quiet, or idle; a longer text takes more memory than the
  * state does, much of which is shared. Tests have them otherwise.
  */
-export const QUIET = { every: 16, datagrams: 16, streams: 48, text: 1024 };
+export const QUIET = { every: 16, flows: 8192, datagrams: 16, streams: 48, text: 1024 };
 /** In `touched`: not to be looked at before its next bytes. */
 const STAYS = 0x3fffffff;
 /** Open flows in one block of a snapshot. */
@@ -38,6 +38,8 @@ export class OpenFlows {
   private readonly engine: Engine;
   private readonly codec: StateCodec;
   private batches = 0;
+  /** Opened since all were looked through. */
+  private fresh = 0;
   /** Nothing more is looked for in them since this batch. */
   private done: Open[] = [];
 
@@ -58,6 +60,7 @@ export class OpenFlows {
   }
   open(flow: Flow, work: StreamFlow | DatagramFlow): void {
     this.slots[flow.slot] = { flow, work, touched: this.batches };
+    this.fresh++;
   }
   close(slot: number): void {
     this.slots[slot] = undefined;
@@ -75,19 +78,22 @@ export class OpenFlows {
     this.batches++;
     for (const o of this.done) if (this.slots[o.flow.slot] === o) this.keep(o);
     if (this.done.length) this.done = [];
-    if (QUIET.every === 0 || this.batches % QUIET.every === 0) this.lookThrough();
+    const many = this.fresh > QUIET.flows;
+    if (many || QUIET.every === 0 || this.batches % QUIET.every === 0) this.lookThrough(many);
   }
 
-  private lookThrough(): void {
-    const [datagrams, streams] = [this.batches - QUIET.datagrams, this.batches - QUIET.streams];
+  /** `many`: so many are new that what has just been lively is not waited for. */
+  private lookThrough(many: boolean): void {
+    const datagrams = this.batches - (many ? 1 : QUIET.datagrams);
+    const streams = this.batches - QUIET.streams;
+    this.fresh = 0;
     for (let slot = 0; slot < this.slots.length; slot++) {
       const o = this.slots[slot];
       if (typeof o !== "object" || !isOpen(o) || o.touched > datagrams) continue;
       const { work } = o;
-      if (work instanceof DatagramFlow) {
-        const left = work.park();
-        if (left) this.keep(o, left === "done" ? undefined : left);
-      } else if (work && o.touched <= streams) {
+      const left = work instanceof DatagramFlow ? work.park() : undefined;
+      if (left) this.keep(o, left === "done" ? undefined : left);
+      else if (work && (o.touched <= streams || (many && work instanceof DatagramFlow))) {
         const text = this.codec.text([o.flow, work]);
         if (text.length <= QUIET.text) this.slots[slot] = text;
         else o.touched = STAYS;
@@ -101,7 +107,7 @@ export class OpenFlows {
     this.engine.forget(o.flow.slot, o.flow.serial);
   }
   private idle(text: string): Open {
-    const [flow, work] = this.codec.fromText(text) as [Flow, StreamFlow];
+    const [flow, work] = this.codec.fromText(text) as [Flow, StreamFlow | DatagramFlow];
     return { flow, work, touched: this.batches };
   }
   private wake(slot: number, text: string): Open {

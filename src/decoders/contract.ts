@@ -93,12 +93,17 @@ export interface Session {
   end(): void;
   /**
    * Of flows of datagrams that are quiet: what `open` needs to go on as this session would. Undefined: it holds more than that, and stays.
-   * Nothing waits for an end then.
    */
   park?(): Parked | undefined;
 }
 /** Plain data. */
-export type Parked = readonly string[];
+export interface Parked {
+  readonly words: readonly string[];
+  /** Something waits for more, or for the end: the session is opened again for its flow's end. */
+  readonly waits: boolean;
+}
+/** Of a session that holds nothing. */
+export const NOTHING: Parked = { words: [], waits: false };
 
 /** A class whose objects are state: their fields are data, other such objects, and what `open` was given; never a function of their own. */
 export interface StateClass {

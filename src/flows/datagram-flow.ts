@@ -1,5 +1,14 @@
 /** A flow of datagrams (UDP, ICMP): each is one message for the session. */
-import type { At, Decoder, DecoderSettings, Emit, Parked, Session, Side } from "../decoders/contract.js";
+import {
+  type At,
+  type Decoder,
+  type DecoderSettings,
+  type Emit,
+  NOTHING,
+  type Parked,
+  type Session,
+  type Side,
+} from "../decoders/contract.js";
 import type { Flow } from "./flow.js";
 import { orient, PROBE_BYTES, probe } from "./probing.js";
 import { beginning, signature } from "./signatures.js";
@@ -65,7 +74,7 @@ export class DatagramFlow {
   /** What is left to keep of it: a quiet session's state, or nothing, as nothing more is looked at. Undefined: all of it. */
   park(): Quiet | "done" | undefined {
     const parked = this.session?.park?.();
-    if (this.stopped === BOTH && (!this.session || parked)) return "done";
+    if (this.stopped === BOTH && (!this.session || (parked && !parked.waits))) return "done";
     return this.decoder && parked && this.stopped === 0 ? { decoder: this.decoder, parked } : undefined;
   }
   /** Goes on where it was parked. */
@@ -79,7 +88,7 @@ export class DatagramFlow {
     if (best && (best.verdict.sure === "certain" || best.hinted)) {
       orient(this.flow, best);
       this.flow.found(best.decoder.name);
-      this.resume({ decoder: best.decoder, parked: [] });
+      this.resume({ decoder: best.decoder, parked: NOTHING });
       return true;
     }
     this.probed ??= { datagrams: [0, 0], bytes: [0, 0], before: ["", ""] };

@@ -11,7 +11,7 @@ import { type Observer, putFlow, putRecord } from "../records/envelope.js";
 import { protocolName } from "../records/protocols.js";
 import type { Parts } from "../sinks/parts.js";
 import { originKnown, recall } from "./brief.js";
-import { DatagramFlow } from "./datagram-flow.js";
+import { DatagramFlow, type Quiet } from "./datagram-flow.js";
 import { type AnomalyCount, Flow, ORIGIN_KNOWN } from "./flow.js";
 import { endOf, packedOf, streamLength } from "./flow-record.js";
 import { type Open, OpenFlows } from "./open-flows.js";
@@ -190,13 +190,15 @@ export class Flows {
       this.open.open(flow, new StreamFlow(flow, emit, this.options, this.skip));
       return;
     }
-    const work = new DatagramFlow(flow, emit, this.options, this.skip);
     const known = this.open.brief(slot);
-    if (typeof known === "object") {
-      recall(flow, known.brief);
-      work.resume(known);
-    }
-    this.open.open(flow, work);
+    if (typeof known === "object") recall(flow, known.brief);
+    this.open.open(flow, typeof known === "object" ? this.resumed(flow, known) : new DatagramFlow(flow, emit, this.options, this.skip));
+  }
+  /** A quiet flow's decoder goes on. */
+  private resumed(flow: Flow, quiet: Quiet): DatagramFlow {
+    const work = new DatagramFlow(flow, new FlowEmit(this, flow), this.options, this.skip);
+    work.resume(quiet);
+    return work;
   }
   private readonly skip: Skip = (f, side, stop, upto) => this.engine.skip(f.slot, f.serial, side, stop, upto);
 
@@ -283,8 +285,10 @@ export class Flows {
   private close(slot: number, batch: Batch, at: number): void {
     const row = batch.words[at + 2];
     const table = batch.closed;
+    const quiet = this.open.brief(slot);
     const o = this.told(slot, batch, at);
-    const { flow, work } = o;
+    const { flow } = o;
+    const work = o.work ?? (typeof quiet === "object" && quiet.parked.waits ? this.resumed(flow, quiet) : undefined);
     for (const [name, a] of this.waiting) flow.note(name, a.at, a, a.count);
     this.waiting = [];
     if (work) {

@@ -1,4 +1,5 @@
 /** DNS over UDP and TCP, mDNS, LLMNR. */
+import { latin1 } from "../../records/text.js";
 import {
   type At,
   type Decoder,
@@ -6,6 +7,7 @@ import {
   type FlowView,
   type Locate,
   NO,
+  NOTHING,
   need,
   ok,
   type Parked,
@@ -63,11 +65,12 @@ class Dns implements Session {
   private readonly mdns: boolean;
   /** Sides that look for the next message behind a hole. */
   private readonly lost = [false, false];
-  constructor(flow: FlowView, emit: Emit, parked: Parked = []) {
+  constructor(flow: FlowView, emit: Emit, parked: Parked = NOTHING) {
     this.emit = emit;
-    this.transactions = new Transactions(emit, parked);
+    this.transactions = new Transactions(emit);
     this.tcp = flow.transport === "tcp";
     this.mdns = flow.serverPort === MDNS || flow.clientPort === MDNS;
+    this.transactions.resume(parked, (bytes) => this.read(bytes));
   }
 
   data(side: Side, bytes: Uint8Array, at: Locate, stream: number): Progress {
@@ -89,14 +92,18 @@ class Dns implements Session {
   }
 
   private message(side: Side, bytes: Uint8Array, at: At, stream: number): Progress | undefined {
-    const m = parse(bytes, this.mdns);
+    const m = this.read(bytes);
     if (!m) return this.short(bytes, at);
-    if (m.truncated) m.anomalies.push("dns-message-truncated");
-    else if (m.size < bytes.length) m.anomalies.push("dns-trailing-bytes");
     if (this.mdns) this.transactions.single(m, side, at, stream);
     else if (m.response) this.transactions.answer(m, side, at, stream);
-    else this.transactions.query(m, side, at, stream);
+    else this.transactions.query(m, side, at, stream, this.tcp ? undefined : latin1(bytes));
     return ok(bytes.length);
+  }
+  private read(bytes: Uint8Array): Message | undefined {
+    const m = parse(bytes, this.mdns);
+    if (m?.truncated) m.anomalies.push("dns-message-truncated");
+    else if (m && m.size < bytes.length) m.anomalies.push("dns-trailing-bytes");
+    return m;
   }
   private short(bytes: Uint8Array, at: At): Progress {
     this.emit.anomaly("dns-message-too-short", at, { needed: 12, had: bytes.length });

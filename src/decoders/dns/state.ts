@@ -1,5 +1,5 @@
 /** Messages → transactions: a query and its answer pair within a flow by id and question (SEMANTICS 33). */
-import type { At, Emit, Parked, Side } from "../contract.js";
+import { type At, type Emit, NOTHING, type Parked, type Side } from "../contract.js";
 import type { Message } from "./parse.js";
 import { body } from "./record.js";
 
@@ -10,14 +10,20 @@ const MAX_WAITING = 4096;
 /** Answered questions remembered in one flow, to tell a second answer. */
 const MAX_ANSWERED = 256;
 
-const NONE: Parked = [];
+/** So many waiting queries are parked, none longer than so many bytes. */
+const MAX_PARKED = 4;
+const MAX_PARKED_BYTES = 512;
 
 interface Waiting {
   message: Message;
   at: At;
   stream: number;
   side: Side;
+  /** The message as it came, in datagrams. */
+  bytes: string | undefined;
 }
+/** What is parked of one: "?", its place, and the message. */
+const PARKED = /^\?(\d+) (-?\d+) (\d+) (\S*) ([01]) /;
 
 export class Transactions {
   /** Most flows are one query and its answer: what stands empty is not kept. */
@@ -25,25 +31,57 @@ export class Transactions {
   private count = 0;
   private answered: string[] | undefined;
   private readonly emit: Emit;
-  constructor(emit: Emit, answered: Parked) {
+  constructor(emit: Emit) {
     this.emit = emit;
-    if (answered.length) this.answered = [...answered];
   }
 
-  /** The answered questions, where none waits. */
+  /** The answered questions, and the queries that wait. */
   park(): Parked | undefined {
-    return this.waiting ? undefined : (this.answered ?? NONE);
+    if (!this.waiting) return this.answered ? { words: this.answered, waits: false } : NOTHING;
+    if (this.count > MAX_PARKED) return undefined;
+    const words = [...(this.answered ?? [])];
+    for (const list of this.waiting.values())
+      for (const { at, side, bytes } of list) {
+        if (bytes === undefined || bytes.length > MAX_PARKED_BYTES) return undefined;
+        words.push(`?${at.packet} ${at.seconds} ${at.nanos} ${at.clock ?? ""} ${side} ${bytes}`);
+      }
+    return { words, waits: true };
+  }
+  /** `read`: a message as the session reads it. */
+  resume({ words }: Parked, read: (bytes: Uint8Array) => Message | undefined): void {
+    for (const word of words) {
+      const m = PARKED.exec(word);
+      if (!m) {
+        this.answered ??= [];
+        this.answered.push(word);
+        continue;
+      }
+      const [head, packet, seconds, nanos, clock, side] = m;
+      const bytes = word.slice(head.length);
+      const message = read(Buffer.from(bytes, "latin1"));
+      if (!message) throw new RangeError("a parked query that is none");
+      const at = {
+        packet: Number(packet),
+        seconds: Number(seconds),
+        nanos: Number(nanos),
+        clock: clock === "" ? undefined : Number(clock),
+      };
+      this.wait({ message, at, stream: 0, side: Number(side) as Side, bytes });
+    }
   }
 
-  query(message: Message, side: Side, at: At, stream: number): void {
+  query(message: Message, side: Side, at: At, stream: number, bytes: string | undefined): void {
     this.expire(at);
-    const key = keyOf(message);
-    const entry = { message, at, stream, side };
+    this.wait({ message, at, stream, side, bytes });
+    if (this.count > MAX_WAITING) this.giveUpOldest();
+  }
+  private wait(entry: Waiting): void {
+    const key = keyOf(entry.message);
     this.waiting ??= new Map();
     const list = this.waiting.get(key);
     if (list) list.push(entry);
     else this.waiting.set(key, [entry]);
-    if (++this.count > MAX_WAITING) this.giveUpOldest();
+    this.count++;
   }
 
   answer(message: Message, side: Side, at: At, stream: number): void {

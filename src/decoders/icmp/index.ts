@@ -6,6 +6,7 @@ import {
   type Emit,
   type FlowView,
   type Locate,
+  NOTHING,
   ok,
   type Parked,
   type Progress,
@@ -15,6 +16,8 @@ import {
 } from "../contract.js";
 import { type Quoted, takeQuoted } from "../quoted.js";
 
+/** So many waiting requests are parked. */
+const MAX_PARKED = 4;
 /** Requests that wait in one flow for their replies. */
 const MAX_WAITING = 1024;
 const GIVE_UP_SECONDS = 60;
@@ -23,8 +26,6 @@ const GIVE_UP_SECONDS = 60;
 const REPLY4: Readonly<Record<number, number>> = { 0: 8, 14: 13, 16: 15, 18: 17 };
 const REPLY6: Readonly<Record<number, number>> = { 129: 128 };
 const REQUESTS4 = new Set([8, 13, 15, 17]);
-
-const NOTHING: Parked = [];
 
 interface Waiting {
   at: At;
@@ -39,9 +40,13 @@ class Icmp implements Session {
   private readonly emit: Emit;
   private readonly six: boolean;
   private readonly waiting = new Map<string, Waiting>();
-  constructor(flow: FlowView, emit: Emit) {
+  constructor(flow: FlowView, emit: Emit, parked: Parked = NOTHING) {
     this.emit = emit;
     this.six = flow.transport === "ipv6-icmp";
+    for (const word of parked.words) {
+      const [key, packet, seconds, nanos, clock, side, type, code, id, sequence] = JSON.parse(word);
+      this.waiting.set(key, { at: { packet, seconds, nanos, clock: clock ?? undefined }, side, type, code, id, sequence });
+    }
   }
 
   data(side: Side, bytes: Uint8Array, locate: Locate): Progress {
@@ -115,7 +120,12 @@ class Icmp implements Session {
   }
   skipped(): void {}
   park(): Parked | undefined {
-    return this.waiting.size ? undefined : NOTHING;
+    if (this.waiting.size === 0) return NOTHING;
+    if (this.waiting.size > MAX_PARKED) return undefined;
+    const words: string[] = [];
+    for (const [key, { at, side, type, code, id, sequence }] of this.waiting)
+      words.push(JSON.stringify([key, at.packet, at.seconds, at.nanos, at.clock ?? null, side, type, code, id, sequence]));
+    return { words, waits: true };
   }
   end(): void {
     for (const q of this.waiting.values()) this.write(q, undefined);
@@ -139,6 +149,6 @@ export const icmp: Decoder = {
   datasets: ["icmp"],
   anomalies: {},
   probe: () => ({ sure: "certain" }),
-  open: (flow, emit) => new Icmp(flow, emit),
+  open: (flow, emit, _settings, parked) => new Icmp(flow, emit, parked),
   state: [Icmp],
 };

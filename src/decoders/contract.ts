@@ -98,12 +98,13 @@ export interface Session {
 }
 /** Plain data. */
 export interface Parked {
-  readonly words: readonly string[];
+  /** What the decoder makes of its session's state; nothing where that is empty. One piece of text: there can be very many. */
+  readonly text: string;
   /** Something waits for more, or for the end: the session is opened again for its flow's end. */
   readonly waits: boolean;
 }
 /** Of a session that holds nothing. */
-export const NOTHING: Parked = { words: [], waits: false };
+export const NOTHING: Parked = { text: "", waits: false };
 
 /** A class whose objects are state: their fields are data, other such objects, and what `open` was given; never a function of their own. */
 export interface StateClass {

@@ -103,7 +103,7 @@ export class OpenFlows {
   private keep(o: Open, quiet?: Quiet): void {
     const brief = briefOf(o.flow);
     if (brief === undefined) return;
-    this.slots[o.flow.slot] = quiet ? { brief, ...quiet } : brief;
+    this.slots[o.flow.slot] = quiet ? { brief, decoder: quiet.decoder, parked: quiet.parked } : brief;
     this.engine.forget(o.flow.slot, o.flow.serial);
   }
   private idle(text: string): Open {

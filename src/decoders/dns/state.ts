@@ -22,8 +22,6 @@ interface Waiting {
   /** The message as it came, in datagrams. */
   bytes: string | undefined;
 }
-/** What is parked of one: "?", its place, and the message. */
-const PARKED = /^\?(\d+) (-?\d+) (\d+) (\S*) ([01]) /;
 
 export class Transactions {
   /** Most flows are one query and its answer: what stands empty is not kept. */
@@ -37,36 +35,25 @@ export class Transactions {
 
   /** The answered questions, and the queries that wait. */
   park(): Parked | undefined {
-    if (!this.waiting) return this.answered ? { words: this.answered, waits: false } : NOTHING;
+    if (!this.waiting && !this.answered) return NOTHING;
     if (this.count > MAX_PARKED) return undefined;
-    const words = [...(this.answered ?? [])];
-    for (const list of this.waiting.values())
+    const rows: unknown[] = [];
+    for (const list of this.waiting?.values() ?? [])
       for (const { at, side, bytes } of list) {
         if (bytes === undefined || bytes.length > MAX_PARKED_BYTES) return undefined;
-        words.push(`?${at.packet} ${at.seconds} ${at.nanos} ${at.clock ?? ""} ${side} ${bytes}`);
+        rows.push([at.packet, at.seconds, at.nanos, at.clock ?? null, side, bytes]);
       }
-    return { words, waits: true };
+    return { text: JSON.stringify([this.answered ?? [], ...rows]), waits: rows.length > 0 };
   }
   /** `read`: a message as the session reads it. */
-  resume({ words }: Parked, read: (bytes: Uint8Array) => Message | undefined): void {
-    for (const word of words) {
-      const m = PARKED.exec(word);
-      if (!m) {
-        this.answered ??= [];
-        this.answered.push(word);
-        continue;
-      }
-      const [head, packet, seconds, nanos, clock, side] = m;
-      const bytes = word.slice(head.length);
+  resume({ text }: Parked, read: (bytes: Uint8Array) => Message | undefined): void {
+    if (text === "") return;
+    const [answered, ...rows] = JSON.parse(text);
+    if (answered.length) this.answered = answered;
+    for (const [packet, seconds, nanos, clock, side, bytes] of rows) {
       const message = read(Buffer.from(bytes, "latin1"));
       if (!message) throw new RangeError("a parked query that is none");
-      const at = {
-        packet: Number(packet),
-        seconds: Number(seconds),
-        nanos: Number(nanos),
-        clock: clock === "" ? undefined : Number(clock),
-      };
-      this.wait({ message, at, stream: 0, side: Number(side) as Side, bytes });
+      this.wait({ message, at: { packet, seconds, nanos, clock: clock ?? undefined }, stream: 0, side, bytes });
     }
   }
 

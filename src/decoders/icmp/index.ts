@@ -43,10 +43,8 @@ class Icmp implements Session {
   constructor(flow: FlowView, emit: Emit, parked: Parked = NOTHING) {
     this.emit = emit;
     this.six = flow.transport === "ipv6-icmp";
-    for (const word of parked.words) {
-      const [key, packet, seconds, nanos, clock, side, type, code, id, sequence] = JSON.parse(word);
+    for (const [key, packet, seconds, nanos, clock, side, type, code, id, sequence] of parked.text ? JSON.parse(parked.text) : [])
       this.waiting.set(key, { at: { packet, seconds, nanos, clock: clock ?? undefined }, side, type, code, id, sequence });
-    }
   }
 
   data(side: Side, bytes: Uint8Array, locate: Locate): Progress {
@@ -122,10 +120,10 @@ class Icmp implements Session {
   park(): Parked | undefined {
     if (this.waiting.size === 0) return NOTHING;
     if (this.waiting.size > MAX_PARKED) return undefined;
-    const words: string[] = [];
+    const rows: unknown[] = [];
     for (const [key, { at, side, type, code, id, sequence }] of this.waiting)
-      words.push(JSON.stringify([key, at.packet, at.seconds, at.nanos, at.clock ?? null, side, type, code, id, sequence]));
-    return { words, waits: true };
+      rows.push([key, at.packet, at.seconds, at.nanos, at.clock ?? null, side, type, code, id, sequence]);
+    return { text: JSON.stringify(rows), waits: true };
   }
   end(): void {
     for (const q of this.waiting.values()) this.write(q, undefined);

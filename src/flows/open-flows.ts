@@ -24,10 +24,10 @@ const isOpen = (o: Open | QuietFlow): o is Open => "flow" in o;
 type Saved = Open | Written | (Quiet & { brief: Written });
 
 /**
- * All are looked through after so many batches, or when so many were opened; what nothing came to for so many is quiet, or idle; a longer text takes more memory than the
- * state does, much of which is shared. Tests have them otherwise.
+ * All are looked through after so many batches, or when so many were opened. What nothing came to for so many batches is quiet, or idle. A longer
+ * text takes more memory than the state does, much of which is shared, but where very many flows are new. Tests have them otherwise.
  */
-export const QUIET = { every: 16, flows: 8192, datagrams: 16, streams: 48, text: 1024 };
+export const QUIET = { every: 16, flows: 8192, datagrams: 16, streams: 48, text: 1024, manyText: 4096 };
 /** In `touched`: not to be looked at before its next bytes. */
 const STAYS = 0x3fffffff;
 /** Open flows in one block of a snapshot. */
@@ -82,10 +82,11 @@ export class OpenFlows {
     if (many || QUIET.every === 0 || this.batches % QUIET.every === 0) this.lookThrough(many);
   }
 
-  /** `many`: so many are new that what has just been lively is not waited for. */
+  /** `many`: so many are new that it is not waited for long. */
   private lookThrough(many: boolean): void {
     const datagrams = this.batches - (many ? 1 : QUIET.datagrams);
-    const streams = this.batches - QUIET.streams;
+    const streams = this.batches - (many ? QUIET.datagrams : QUIET.streams);
+    const longest = many ? QUIET.manyText : QUIET.text;
     this.fresh = 0;
     for (let slot = 0; slot < this.slots.length; slot++) {
       const o = this.slots[slot];
@@ -95,7 +96,7 @@ export class OpenFlows {
       if (left) this.keep(o, left === "done" ? undefined : left);
       else if (work && (o.touched <= streams || (many && work instanceof DatagramFlow))) {
         const text = this.codec.text([o.flow, work]);
-        if (text.length <= QUIET.text) this.slots[slot] = text;
+        if (text.length <= longest) this.slots[slot] = text;
         else o.touched = STAYS;
       }
     }

@@ -49,6 +49,10 @@ export interface FlowView {
   readonly midstream?: boolean;
 }
 
+/** Is one of the ports among these? */
+export const onPort = (ports: readonly number[], view: FlowView): boolean =>
+  ports.includes(view.serverPort) || ports.includes(view.clientPort);
+
 /** A record as a decoder emits it; the envelope is added in src/records. */
 export interface Emission {
   dataset: string;

@@ -24,10 +24,21 @@ const isOpen = (o: Open | QuietFlow): o is Open => "flow" in o;
 type Saved = Open | Written | (Quiet & { brief: Written });
 
 /**
- * All are looked through after so many batches, or when so many were opened. What nothing came to for so many batches is quiet, or idle. A longer
- * text takes more memory than the state does, much of which is shared, but where very many flows are new. Tests have them otherwise.
+ * After so many batches without anything a flow is quiet, or idle. A text of more characters is not kept: it takes more memory than the state does,
+ * much of which is shared.
  */
-export const QUIET = { every: 16, flows: 8192, datagrams: 16, streams: 48, text: 1024, manyText: 4096 };
+interface Rest {
+  datagrams: number;
+  streams: number;
+  text: number;
+}
+/** Flows are looked through after so many batches; when so many were opened at once and not waited for as long. Tests have them otherwise. */
+export const QUIET: { every: number; flows: number; usual: Rest; many: Rest } = {
+  every: 16,
+  flows: 8192,
+  usual: { datagrams: 16, streams: 48, text: 1024 },
+  many: { datagrams: 1, streams: 16, text: 4096 },
+};
 /** In `touched`: not to be looked at before its next bytes. */
 const STAYS = 0x3fffffff;
 /** Open flows in one block of a snapshot. */
@@ -78,37 +89,35 @@ export class OpenFlows {
     this.batches++;
     for (const o of this.done) if (this.slots[o.flow.slot] === o) this.keep(o);
     if (this.done.length) this.done = [];
-    const many = this.fresh > QUIET.flows;
-    if (many || QUIET.every === 0 || this.batches % QUIET.every === 0) this.lookThrough(many);
+    if (this.fresh > QUIET.flows) this.lookThrough(QUIET.many);
+    else if (QUIET.every === 0 || this.batches % QUIET.every === 0) this.lookThrough(QUIET.usual);
   }
 
-  /** `many`: so many are new that it is not waited for long. */
-  private lookThrough(many: boolean): void {
-    const datagrams = this.batches - (many ? 1 : QUIET.datagrams);
-    const streams = this.batches - (many ? QUIET.datagrams : QUIET.streams);
-    const longest = many ? QUIET.manyText : QUIET.text;
+  private lookThrough(rest: Rest): void {
+    const [datagrams, streams] = [this.batches - rest.datagrams, this.batches - rest.streams];
     this.fresh = 0;
     for (let slot = 0; slot < this.slots.length; slot++) {
       const o = this.slots[slot];
-      if (typeof o !== "object" || !isOpen(o) || o.touched > datagrams) continue;
-      const { work } = o;
-      const left = work instanceof DatagramFlow ? work.park() : undefined;
-      if (left) this.keep(o, left === "done" ? undefined : left);
-      else if (work && (o.touched <= streams || (many && work instanceof DatagramFlow))) {
-        const text = this.codec.text([o.flow, work]);
-        if (text.length <= longest) this.slots[slot] = text;
-        else o.touched = STAYS;
-      }
+      if (typeof o !== "object" || !isOpen(o)) continue;
+      const datagram = o.work instanceof DatagramFlow ? o.work : undefined;
+      if (o.touched > (datagram ? datagrams : streams)) continue;
+      const left = datagram?.park();
+      if (left && this.keep(o, left === "done" ? undefined : left)) continue;
+      const text = this.codec.text([o.flow, o.work]);
+      if (text.length <= rest.text) this.slots[slot] = text;
+      else o.touched = STAYS;
     }
   }
-  private keep(o: Open, quiet?: Quiet): void {
+  /** Keeps of a flow as little as is needed; false: there is more to tell of it. */
+  private keep(o: Open, quiet?: Quiet): boolean {
     const brief = briefOf(o.flow);
-    if (brief === undefined) return;
+    if (brief === undefined) return false;
     this.slots[o.flow.slot] = quiet ? { brief, decoder: quiet.decoder, parked: quiet.parked } : brief;
     this.engine.forget(o.flow.slot, o.flow.serial);
+    return true;
   }
   private idle(text: string): Open {
-    const [flow, work] = this.codec.fromText(text) as [Flow, StreamFlow | DatagramFlow];
+    const [flow, work] = this.codec.fromText(text) as [Flow, Open["work"]];
     return { flow, work, touched: this.batches };
   }
   private wake(slot: number, text: string): Open {

@@ -3,7 +3,7 @@
  * `npm run new-protocol NAME` does, and registers the copy; this folder itself is tested but not registered.
  */
 import type { At, Decoder, DecoderSettings, Emit, FlowView, Locate, Progress, Session, Side, Verdict } from "../contract.js";
-import { NO, need, ok, stop, UNSURE } from "../contract.js";
+import { NO, need, ok, onPort, stop, UNSURE } from "../contract.js";
 import { MAX_QUESTION, parseQuestion, type Question } from "./parse.js";
 import { body } from "./record.js";
 
@@ -63,7 +63,7 @@ class Template implements Session {
 
 /** The first line of the client; a port has to fit, since any text could be a question. */
 function probe(bytes: Uint8Array, view: FlowView): Verdict {
-  if (!PORTS.includes(view.serverPort) && !PORTS.includes(view.clientPort)) return NO;
+  if (!onPort(PORTS, view)) return NO;
   const parsed = parseQuestion(bytes);
   if (parsed === "none") return NO;
   return parsed === "more" ? UNSURE : { sure: "certain", from: "client" };

@@ -10,6 +10,7 @@ import {
   NOTHING,
   need,
   ok,
+  onPort,
   type Parked,
   type Progress,
   type Session,
@@ -157,7 +158,7 @@ export const dns: Decoder = {
   },
   probe(bytes, view) {
     if (view.clientPort === NETBIOS || view.serverPort === NETBIOS) return NO; // the name service of RFC 1002 has the same header
-    const hinted = PORTS.includes(view.clientPort) || PORTS.includes(view.serverPort);
+    const hinted = onPort(PORTS, view);
     if (view.transport === "udp") {
       const verdict = judge(bytes, hinted);
       // Multicast DNS has no client: who sends is the source, of answers too (RFC 6762 §6).

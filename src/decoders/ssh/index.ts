@@ -9,6 +9,7 @@ import {
   NO,
   need,
   ok,
+  onPort,
   type Progress,
   type Session,
   type Side,
@@ -145,12 +146,13 @@ class Ssh implements Session {
   }
 }
 
-function probe(b: Uint8Array, clientPort: number, serverPort: number): Verdict {
+const PORTS = [22, 2222];
+
+function probe(b: Uint8Array, here: boolean): Verdict {
   const text = latin1(b, 0, 8);
   if (/^SSH-[12]\./.test(text)) return { sure: "certain" };
   if ("SSH-".startsWith(text.slice(0, 4))) return { sure: "unsure" };
   // A server may speak before its identification (RFC 4253 §4.2); and a capture may begin behind it, at KEXINIT.
-  const here = clientPort === 22 || serverPort === 22;
   if (b.length >= 22 && b[0] === 0 && b[1] === 0 && b[5] === MSG.kexinit && here) return { sure: "unsure" };
   if (!/^[\t\r\n\x20-\x7e\x80-\xff]+$/.test(text)) return NO;
   if (/\nSSH-[12]\.[0-9]+-/.test(latin1(b))) return { sure: "certain", from: "server" };
@@ -160,7 +162,7 @@ function probe(b: Uint8Array, clientPort: number, serverPort: number): Verdict {
 export const ssh: Decoder = {
   name: "ssh",
   transports: ["tcp"],
-  ports: [22, 2222],
+  ports: PORTS,
   datasets: ["ssh"],
   anomalies: {
     "ssh-banner-too-long": "An identification string of more than 255 bytes was cut.",
@@ -168,7 +170,7 @@ export const ssh: Decoder = {
     "ssh-packet-length-invalid": "A packet length before encryption that cannot be.",
     "ssh-kexinit-malformed": "A name-list of KEXINIT does not fit its packet.",
   },
-  probe: (bytes, view) => probe(bytes, view.clientPort, view.serverPort),
+  probe: (bytes, view) => probe(bytes, onPort(PORTS, view)),
   open: (_flow, emit) => new Ssh(emit),
   state: [Ssh, Direction],
 };

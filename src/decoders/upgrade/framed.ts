@@ -1,6 +1,6 @@
 /** Protocols of framed messages that can turn to TLS: LDAP (RFC 4511 §4.14), MySQL, PostgreSQL, RDP (MS-RDPBCGR §5.4.5). */
 import { latin1 } from "../../records/text.js";
-import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
+import { type Decoder, NO, onPort, type Side, UNSURE, type Verdict } from "../contract.js";
 import { type Step, tlsBegins, Upgrade } from "./session.js";
 
 const be32 = (b: Uint8Array, at: number): number => ((b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]) >>> 0;
@@ -101,7 +101,7 @@ const upgrade = (name: keyof typeof MESSAGES, ports: readonly number[], probe: (
   ports,
   datasets: [],
   anomalies: {},
-  probe: (b, view) => probe(b, ports.includes(view.serverPort) || ports.includes(view.clientPort)),
+  probe: (b, view) => probe(b, onPort(ports, view)),
   open: () => new Framed(name),
   state: [Framed],
 });

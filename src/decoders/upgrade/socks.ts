@@ -1,6 +1,6 @@
 /** SOCKS 4, 4a and 5 (RFC 1928, 1929): behind the replies the connection is the proxied one. */
 import { latin1 } from "../../records/text.js";
-import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
+import { type Decoder, NO, onPort, type Side, UNSURE, type Verdict } from "../contract.js";
 import { type Step, Upgrade } from "./session.js";
 
 const NUL = 0;
@@ -90,7 +90,7 @@ export const socks: Decoder = {
   ports: PORTS,
   datasets: [],
   anomalies: {},
-  probe: (b, view) => probe(b, PORTS.includes(view.serverPort) || PORTS.includes(view.clientPort)),
+  probe: (b, view) => probe(b, onPort(PORTS, view)),
   open: () => new Socks(),
   state: [Socks],
 };

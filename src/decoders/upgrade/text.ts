@@ -1,6 +1,6 @@
 /** Protocols of lines with a STARTTLS command: SMTP (RFC 3207), FTP (RFC 4217), IMAP and POP3 (RFC 2595); XMPP (RFC 6120 §5). */
 import { latin1 } from "../../records/text.js";
-import { type Decoder, NO, type Side, UNSURE, type Verdict } from "../contract.js";
+import { type Decoder, NO, onPort, type Side, UNSURE, type Verdict } from "../contract.js";
 import { type Step, tlsBegins, Upgrade } from "./session.js";
 
 const LF = 10;
@@ -92,7 +92,7 @@ export const textUpgrades: readonly Decoder[] = TALKS.map((t) => ({
   ports: t.ports,
   datasets: [],
   anomalies: {},
-  probe: (b, view) => judge(t, b, t.ports.includes(view.serverPort) || t.ports.includes(view.clientPort)),
+  probe: (b, view) => judge(t, b, onPort(t.ports, view)),
   open: () => new Lines(t.end ?? LF),
   state: [Lines],
 }));

@@ -43,7 +43,8 @@ const path = (name: string): string => `s.${name.split(".").map(quoteName).join(
 
 /** Address text → 32 hex digits, as SQL: IPv4 as ::ffff:a.b.c.d. */
 export const ADDRESS_MACROS = [
-  `CREATE OR REPLACE MACRO ip4_hex(t) AS printf('00000000000000000000ffff%02x%02x%02x%02x', split_part(t,'.',1)::INT, split_part(t,'.',2)::INT, split_part(t,'.',3)::INT, split_part(t,'.',4)::INT)`,
+  `CREATE OR REPLACE MACRO ip4_number(w) AS w[1]::BIGINT * 16777216 + w[2]::INT * 65536 + w[3]::INT * 256 + w[4]::INT`,
+  `CREATE OR REPLACE MACRO ip4_hex(t) AS '00000000000000000000ffff' || right(lower(to_hex(4294967296 + ip4_number(string_split(t, '.')))), 8)`,
   `CREATE OR REPLACE MACRO ip6_words(t) AS list_filter(string_split(t, ':'), x -> x <> '')`,
   `CREATE OR REPLACE MACRO ip6_hex(t) AS array_to_string(list_transform(CASE WHEN contains(t, '::')
      THEN list_concat(list_concat(ip6_words(split_part(t,'::',1)), list_transform(range(8 - len(ip6_words(t))), x -> '0')), ip6_words(split_part(t,'::',2)))

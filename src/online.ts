@@ -35,12 +35,13 @@ export class Online {
   private readonly hooks: Hooks | undefined;
   packets = 0;
 
-  /** `observers`: of the interfaces, or how they are told from what the capture says of them; `interimNs`: see EngineOptions. */
+  /** `observers`: of the interfaces, or how they are told from what the capture says of them; `interimNs`: see EngineOptions; `scratch`: see FlowsOptions. */
   constructor(
     decode: DecodeOptions,
     observers: readonly (Observer | undefined)[] | ((s: NativeSummary) => readonly (Observer | undefined)[]),
     filter?: { program(linktype: number): Uint32Array },
     interimNs = 0n,
+    scratch?: string,
   ) {
     this.filter = filter;
     this.observe = typeof observers === "function" ? observers : undefined;
@@ -56,6 +57,7 @@ export class Online {
       credentials: decode.credentials,
       observers: this.observers,
       interims: this.interims,
+      scratch,
     });
     if (filter) this.survey.filtering(true);
     this.hooks = decode.hooks && new Hooks(decode.hooks, filter, true);
@@ -125,16 +127,18 @@ export class Online {
   spill(): Generator<Unsealed> {
     return this.parts.spill();
   }
-  /** After the last push: everything that is still open ends. */
-  finish(): { summary: NativeSummary; linktypes: Uint32Array } {
+  /** After the last push: everything that is still open ends. `full` is called whenever more waits than is good. */
+  finish(full?: () => void): { summary: NativeSummary; linktypes: Uint32Array } {
     this.survey.finish();
     const summary = { ...this.survey.summary(), hooks: this.hooks?.counts() };
     this.hooks?.close();
     for (let done = false; !done; ) {
       done = this.engine.finish(summary.clock);
       this.flows.take(this.engine.batch, new Uint8Array(0));
+      if (this.full) full?.();
     }
     this.flows.finish();
+    this.flows.release();
     return { summary, linktypes: this.survey.linktypes() };
   }
   result(): ShardResult {

@@ -31,6 +31,8 @@ export interface ShardJob {
   observers: readonly (Observer | undefined)[];
   /** The capture's clock at its end, ns. */
   clock: bigint;
+  /** A folder for what memory need not hold; none: it does. */
+  scratch?: string;
 }
 export interface ShardResult {
   counts: Record<string, number>;
@@ -67,7 +69,8 @@ export async function decodeShard(
     const parts = new Parts();
     const engine = new Engine({ shard: job.shard, shards: job.shards, tcpOverlap: job.decode.tcpOverlap, ipOverlap: job.decode.ipOverlap });
     engine.interfaces(job.linktypes);
-    return { engine, parts, flows: new Flows(engine, parts, { credentials: job.decode.credentials, observers: job.observers }) };
+    const options = { credentials: job.decode.credentials, observers: job.observers, scratch: job.scratch };
+    return { engine, parts, flows: new Flows(engine, parts, options) };
   };
   let { engine, parts, flows } = fresh();
   let cut: Cut = { rows: 0, clock: 0n };
@@ -120,6 +123,7 @@ export async function decodeShard(
     await seal();
   } finally {
     closeSync(fd);
+    flows.release();
     engine.release();
   }
   return {

@@ -102,10 +102,12 @@ class EngineWrap : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value save(const CallbackInfo& info) {
     auto take = info[0].As<Napi::Function>();
     bool threw = false;
+    Napi::ArrayBuffer room;  // one for all: a copy of each would lie about until garbage is collected
     SnapshotOut out([&](const uint8_t* p, size_t n) {
       if (threw) return;
-      auto block = Napi::Buffer<uint8_t>::Copy(info.Env(), p, n);
-      take.Call({block});
+      if (room.IsEmpty() || room.ByteLength() < n) room = Napi::ArrayBuffer::New(info.Env(), n + n / 8);
+      memcpy(room.Data(), p, n);
+      take.Call({Napi::Uint8Array::New(info.Env(), n, room, 0)});
       threw = info.Env().IsExceptionPending();
     });
     engine_->save(out);

@@ -6,14 +6,13 @@ namespace tf {
 
 // The structures' bytes stand behind it.
 struct PackedFlow : Link {
-  uint32_t size = 0;
   uint8_t* bytes() { return reinterpret_cast<uint8_t*>(this + 1); }
   const uint8_t* bytes() const { return reinterpret_cast<const uint8_t*>(this + 1); }
 };
 
-// Null: bytes wait in the flow, or notes are many, and it stays as it is. Neither takes the flow that it is given.
+// Null: bytes wait in the flow, or lie in a window, or notes or pieces are many, and it stays as it is. Neither takes the flow that it is given.
 PackedFlow* pack(const Flow& f);
 Flow* unpack(const PackedFlow& p);
-void free_flow(Link* l);  // either kind
+void free_flow(Link* l);  // either kind, with the bytes that are its own
 
 }  // namespace tf

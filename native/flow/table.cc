@@ -5,14 +5,8 @@
 namespace tf {
 
 FlowTable::~FlowTable() {
-  for (Link* l : slots_) {
-    if (!l) continue;
-    if (auto* f = l->packed ? nullptr : static_cast<Flow*>(l); f && f->tcp)
-      for (Half& h : f->tcp->half)
-        for (Retained& r : h.retained)
-          if (r.owned) delete[] r.at;
-    free_flow(l);
-  }
+  for (Link* l : slots_)
+    if (l) free_flow(l);
 }
 
 uint64_t FlowTable::hash(const FlowKey& key) const { return siphash(key_, reinterpret_cast<const uint8_t*>(&key), sizeof key); }

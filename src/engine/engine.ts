@@ -4,7 +4,7 @@ import { addon, COLUMNS, EVENT_WORDS, type NativeEngine, OVERLAP, type OverlapPo
 
 /** Event rows, closed flows, text bytes and arena bytes of one batch. The native side keeps a reserve free in each. */
 const ROWS = 48 * 1024;
-const CLOSED = 4096;
+const CLOSED = 1024;
 const TEXT = 2 << 20;
 const ARENA = 14 << 20;
 

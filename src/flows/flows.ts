@@ -23,6 +23,8 @@ export interface FlowsOptions extends DecoderSettings {
   observers: readonly (Observer | undefined)[];
   /** Where records of open flows go, if the engine tells any: each replaces the one before. */
   interims?: Parts;
+  /** A folder for what is known of idle flows; none: it stays in memory. */
+  scratch?: string;
 }
 
 /** A name's place in an anomaly record's id (SEMANTICS 25: the name in place of the position): FNV-1a. */
@@ -63,7 +65,7 @@ export class Flows {
     this.engine = engine;
     this.parts = parts;
     this.options = options;
-    this.open = new OpenFlows(engine, this.codec());
+    this.open = new OpenFlows(engine, this.codec(), options.scratch);
   }
 
   /** Takes one batch; `window` is what was pushed with it. */
@@ -179,6 +181,10 @@ export class Flows {
   finish(): void {
     for (const [name, a] of this.loose) this.anomaly(undefined, name, a);
     this.loose.clear();
+  }
+  /** Nothing is taken any more. */
+  release(): void {
+    this.open.release();
   }
 
   private begin(slot: number, packed: number, batch: Batch, at: number): void {

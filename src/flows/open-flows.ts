@@ -1,12 +1,13 @@
 /**
  * The flows that are open, by slot, each in as little as it takes: with its decoder while it is lively; as a text when it has been idle (its
- * state, as a checkpoint has it); as a session's few words when it is quiet; as a number when nothing more is looked for in it. Of the last
- * two the native side tells the rest again.
+ * state, as a checkpoint has it), in memory or, where there are many, on disk; as a session's few words when it is quiet; as a number when
+ * nothing more is looked for in it. Of the last two the native side tells the rest again.
  */
 import type { Engine } from "../engine/engine.js";
 import { briefOf, read, type Written, written } from "./brief.js";
 import { DatagramFlow, type Quiet } from "./datagram-flow.js";
 import type { Flow } from "./flow.js";
+import { Shelf } from "./shelf.js";
 import type { StateCodec } from "./snapshot.js";
 import type { StreamFlow } from "./stream-flow.js";
 
@@ -32,20 +33,27 @@ interface Rest {
   streams: number;
   text: number;
 }
-/** Flows are looked through after so many batches; when so many were opened at once and not waited for as long. Tests have them otherwise. */
-export const QUIET: { every: number; flows: number; usual: Rest; many: Rest } = {
+/**
+ * Flows are looked through after so many batches; when so many were opened at once and not waited for as long. Where there is a disk, texts that are
+ * longer, or of more characters together, go there, up to a length. Tests have them otherwise.
+ */
+export const QUIET: { every: number; flows: number; held: number; shelved: number; usual: Rest; many: Rest } = {
   every: 16,
   flows: 8192,
+  held: 1 << 20,
+  shelved: 32 << 10,
   usual: { datagrams: 16, streams: 48, text: 1024 },
-  many: { datagrams: 1, streams: 16, text: 4096 },
+  many: { datagrams: 1, streams: 4, text: 4096 },
 };
 /** In `touched`: not to be looked at before its next bytes. */
 const STAYS = 0x3fffffff;
+/** In a slot: its text is on the shelf. */
+const SHELVED = Symbol("shelved");
 /** Open flows in one block of a snapshot. */
 const SNAPSHOT_FLOWS = 256;
 
 export class OpenFlows {
-  private readonly slots: (Open | Brief | string | undefined)[] = [];
+  private readonly slots: (Open | Brief | string | typeof SHELVED | undefined)[] = [];
   private readonly engine: Engine;
   private readonly codec: StateCodec;
   private batches = 0;
@@ -53,17 +61,22 @@ export class OpenFlows {
   private fresh = 0;
   /** Nothing more is looked for in them since this batch. */
   private done: Open[] = [];
+  private readonly shelf: Shelf | undefined;
+  /** Characters of the texts in memory. */
+  private held = 0;
 
-  constructor(engine: Engine, codec: StateCodec) {
+  /** `scratch`: a folder for what is not kept in memory; none: all is. */
+  constructor(engine: Engine, codec: StateCodec, scratch?: string) {
     this.engine = engine;
     this.codec = codec;
+    if (scratch !== undefined) this.shelf = new Shelf(scratch);
   }
 
   /** Undefined: there is no such flow, or little is kept of it. */
   at(slot: number): Open | undefined {
     const o = this.slots[slot];
     if (typeof o === "object") return isOpen(o) ? o : undefined;
-    return typeof o === "string" ? this.wake(slot, o) : undefined;
+    return typeof o === "string" || o === SHELVED ? this.wake(slot, o) : undefined;
   }
   brief(slot: number): Brief | undefined {
     const o = this.slots[slot];
@@ -74,7 +87,12 @@ export class OpenFlows {
     this.fresh++;
   }
   close(slot: number): void {
+    this.takeDown(slot);
     this.slots[slot] = undefined;
+  }
+  /** After the last batch. */
+  release(): void {
+    this.shelf?.close();
   }
   touch(o: Open): void {
     o.touched = this.batches;
@@ -103,10 +121,20 @@ export class OpenFlows {
       if (o.touched > (datagram ? datagrams : streams)) continue;
       const left = datagram?.park();
       if (left && this.keep(o, left === "done" ? undefined : left)) continue;
-      const text = this.codec.text([o.flow, o.work]);
-      if (text.length <= rest.text) this.slots[slot] = text;
-      else o.touched = STAYS;
+      if (!this.putAway(slot, this.codec.text([o.flow, o.work]), rest.text)) o.touched = STAYS;
     }
+  }
+  /** An idle flow's text, of at most so many characters where it stays in memory. */
+  private putAway(slot: number, text: string, most: number): boolean {
+    const fits = text.length <= most;
+    if (!(fits && this.held + text.length <= QUIET.held) && text.length <= QUIET.shelved && this.shelf?.put(slot, text)) {
+      this.slots[slot] = SHELVED;
+      return true;
+    }
+    if (!fits) return false;
+    this.slots[slot] = text;
+    this.held += text.length;
+    return true;
   }
   /** Keeps of a flow as little as is needed; false: there is more to tell of it. */
   private keep(o: Open, quiet?: Quiet): boolean {
@@ -120,10 +148,20 @@ export class OpenFlows {
     const [flow, work] = this.codec.fromText(text) as [Flow, Open["work"]];
     return { flow, work, touched: this.batches };
   }
-  private wake(slot: number, text: string): Open {
-    const o = this.idle(text);
+  private wake(slot: number, from: string | typeof SHELVED): Open {
+    const o = this.idle(this.textOf(slot, from));
+    this.takeDown(slot);
     this.slots[slot] = o;
     return o;
+  }
+  /** What was put away goes. */
+  private takeDown(slot: number): void {
+    const there = this.slots[slot];
+    if (there === SHELVED) this.shelf?.drop(slot);
+    else if (typeof there === "string") this.held -= there.length;
+  }
+  private textOf(slot: number, from: string | typeof SHELVED): string {
+    return from === SHELVED ? (this.shelf as Shelf).read(slot) : from;
   }
 
   get length(): number {
@@ -136,7 +174,7 @@ export class OpenFlows {
       const o = this.slots[slot];
       if (o === undefined) continue;
       if (typeof o === "number") block.push([slot, written(o)]);
-      else if (typeof o === "string") block.push([slot, this.idle(o)]);
+      else if (typeof o === "string" || o === SHELVED) block.push([slot, this.idle(this.textOf(slot, o))]);
       else block.push([slot, isOpen(o) ? o : { ...o, brief: written(o.brief) }]);
       if (block.length < SNAPSHOT_FLOWS) continue;
       yield codec.encode(block);

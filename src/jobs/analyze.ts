@@ -17,8 +17,9 @@ import { captureRuns, setAsideOf, shardCount, shardJobs } from "./plan.js";
 import type { Pool, SetAside, ShardOutcome } from "./pool.js";
 import { type Progress, type Summary, summarize } from "./summary.js";
 
-/** For a capture of this size starting workers anew costs less than keeping their memory while records are written. */
+/** For a capture of this size, or with so many records, starting workers anew costs less than keeping their memory while records are written. */
 const LARGE = 256 << 20;
+const MANY_RECORDS = 100_000;
 
 export interface AnalyzeRequest {
   source: Source;
@@ -77,7 +78,7 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
       jobs.map((job, n) =>
         r.pool
           ? pooled(r.pool, job, index as FileIndex, work, decided, run.segmentRows ?? SEGMENT_ROWS, (p) => progress(n, p))
-          : inProcess(job, index, decided, (p) => progress(n, p)),
+          : inProcess({ ...job, scratch: work }, index, decided, (p) => progress(n, p)),
       ),
     );
     r.signal?.throwIfAborted();
@@ -88,7 +89,7 @@ export async function analyze(r: AnalyzeRequest): Promise<Analyzed> {
       setAside.reduce((a, x) => a + x.packets, 0),
     );
     const runs = [...outcomes.flatMap((o) => ("runs" in o ? o.runs : [])), ...captureRuns(s, accounting, source, captureId)];
-    if (source.size > LARGE) r.pool?.rest();
+    if (source.size > LARGE || runs.reduce((n, x) => n + x.count, 0) > MANY_RECORDS) r.pool?.rest();
     r.progress?.({ stage: "write", done: 0, total: 1 });
     const records = await writeRuns(r.sinks, runs, captureId);
     r.progress?.({ stage: "write", done: 1, total: 1 });

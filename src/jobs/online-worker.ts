@@ -107,13 +107,13 @@ function grown(m: Extract<ToOnline, { type: "grown" }>): void {
 function heard(m: ToOnline): void {
   if (m.type === "start") {
     start = m;
-    online = new Online(m.decode, m.observers, undefined, INTERIM_NS);
+    online = new Online(m.decode, m.observers, undefined, INTERIM_NS, m.runDir);
     setInterval(() => guarded(seal), m.sealEveryMs).unref();
   } else if (m.type === "grown") grown(m);
   else {
     const o = online as Online;
     o.push(new Uint8Array(0), true);
-    const { summary } = o.finish();
+    const { summary } = o.finish(seal);
     seal();
     send({ type: "done", summary, result: o.result(), bytes });
   }

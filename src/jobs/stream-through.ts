@@ -78,7 +78,7 @@ async function decodeThrough(r: ThroughRequest, work: string): Promise<Through> 
   const hash = createHash("sha256");
   const notes: string[] = [];
   let given = 0;
-  const online = new Online(r.decode, observersOf, r.filter);
+  const online = new Online(r.decode, observersOf, r.filter, 0n, work);
   const spill = (): void => {
     for (const u of online.spill()) {
       const base = join(work, `${u.dataset}.${spilled.length}`);
@@ -107,7 +107,7 @@ async function decodeThrough(r: ThroughRequest, work: string): Promise<Through> 
   if (given === 0)
     throw new ThreatflowError("EMPTY_FILE", `${r.name === "-" ? "standard input" : r.name} is empty`, "check where it comes from");
   online.push(new Uint8Array(0), true);
-  const { summary } = online.finish();
+  const { summary } = online.finish(spill);
   spill();
   return { id: hash.digest("hex"), given, notes, summary, result: online.result(), spilled };
 }

@@ -16,7 +16,7 @@ async function shard(id: number, task: ShardTask): Promise<void> {
   const captureId = new Promise<string>((resolve) => captureIds.set(id, resolve));
   const index = new FileIndex(task.indexPath, "open", task.indexRows);
   try {
-    const job = { ...task.job, linktypes: Uint32Array.from(task.job.linktypes) };
+    const job = { ...task.job, linktypes: Uint32Array.from(task.job.linktypes), scratch: task.runDir };
     const result = await decodeShard(
       job,
       index,

@@ -19,11 +19,11 @@ export interface Decoded {
   /** Lines of each dataset. */
   text: Map<string, string>;
 }
-/** Decodes in small pieces, and as if every flow were quiet as soon as it can be: what is kept of it then must be enough. */
+/** Decodes in small pieces, and as if every flow were quiet as soon as it can be: what is kept of it then, on disk, must be enough. */
 export async function decodeForgetful(path: string): Promise<Decoded> {
   const usual = { ...QUIET };
   const atOnce = { datagrams: 0, streams: 0, text: Number.POSITIVE_INFINITY };
-  Object.assign(QUIET, { every: 0, flows: 0, usual: atOnce, many: atOnce });
+  Object.assign(QUIET, { every: 0, flows: 0, held: 0, usual: atOnce, many: atOnce });
   try {
     return await decode(path, { windowBytes: 512 });
   } finally {

@@ -10,8 +10,9 @@ import { openDuck } from "../search/duck.js";
 import { writeLines } from "./ndjson.js";
 import type { Sink } from "./sink.js";
 
-/** DuckDB sizes its buffers by the longest line that it is told to expect. */
+/** DuckDB is told the longest line to expect, and how much to read at once: its own 32 MB a buffer would be most of what writing takes. */
 const LINE_BYTES = 1 << 20;
+const BUFFER_BYTES = 8 << 20;
 export const FORM = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 8192)";
 /** For what did not fit into the usual limit (src/search/duck.ts). */
 const MORE_MEMORY = "768MB";
@@ -25,8 +26,9 @@ export async function parquetOf(c: DuckDBConnection, dataset: string, lines: str
     for (const macro of ADDRESS_MACROS) await c.run(macro);
     prepared.add(c);
   }
+  const line = Math.max(LINE_BYTES, longest + 1);
   const copy = `COPY (SELECT ${selectList(dataset)} FROM (SELECT line, json_transform(line, ${quoteText(structureOf(dataset))}) AS s
-       FROM read_csv(${quoteText(lines)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${Math.max(LINE_BYTES, longest + 1)})))
+       FROM read_csv(${quoteText(lines)}, columns={line:'VARCHAR'}, header=false, auto_detect=false, delim='\x01', quote='', escape='', max_line_size=${line}, buffer_size=${Math.max(BUFFER_BYTES, line)})))
      TO ${quoteText(target)} ${FORM}`;
   try {
     await c.run(copy);

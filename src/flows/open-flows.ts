@@ -34,12 +34,13 @@ interface Rest {
   text: number;
 }
 /**
- * Flows are looked through after so many batches; when so many were opened at once and not waited for as long. Where there is a disk, texts that are
- * longer, or of more characters together, go there, up to a length. Tests have them otherwise.
+ * Flows are looked through after so many batches; when so many were opened at once and not waited for as long. Where there is a disk, more quiet flows
+ * than that go there, and texts that are longer, or of more characters together, up to a length. Tests have them otherwise.
  */
-export const QUIET: { every: number; flows: number; held: number; shelved: number; usual: Rest; many: Rest } = {
+export const QUIET: { every: number; flows: number; quiet: number; held: number; shelved: number; usual: Rest; many: Rest } = {
   every: 16,
   flows: 8192,
+  quiet: 32_768,
   held: 1 << 20,
   shelved: 32 << 10,
   usual: { datagrams: 16, streams: 48, text: 1024 },
@@ -47,13 +48,14 @@ export const QUIET: { every: number; flows: number; held: number; shelved: numbe
 };
 /** In `touched`: not to be looked at before its next bytes. */
 const STAYS = 0x3fffffff;
-/** In a slot: its text is on the shelf. */
+/** In a slot: its text is on the shelf, an idle flow's or a quiet one's. */
 const SHELVED = Symbol("shelved");
+const SHELVED_QUIET = Symbol("shelved quiet");
 /** Open flows in one block of a snapshot. */
 const SNAPSHOT_FLOWS = 256;
 
 export class OpenFlows {
-  private readonly slots: (Open | Brief | string | typeof SHELVED | undefined)[] = [];
+  private readonly slots: (Open | Brief | string | typeof SHELVED | typeof SHELVED_QUIET | undefined)[] = [];
   private readonly engine: Engine;
   private readonly codec: StateCodec;
   private batches = 0;
@@ -62,8 +64,9 @@ export class OpenFlows {
   /** Nothing more is looked for in them since this batch. */
   private done: Open[] = [];
   private readonly shelf: Shelf | undefined;
-  /** Characters of the texts in memory. */
+  /** Characters of the texts in memory, and quiet flows there. */
   private held = 0;
+  private quiet = 0;
 
   /** `scratch`: a folder for what is not kept in memory; none: all is. */
   constructor(engine: Engine, codec: StateCodec, scratch?: string) {
@@ -80,9 +83,11 @@ export class OpenFlows {
   }
   brief(slot: number): Brief | undefined {
     const o = this.slots[slot];
+    if (o === SHELVED_QUIET) return this.quietText(slot);
     return typeof o === "number" || (typeof o === "object" && !isOpen(o)) ? o : undefined;
   }
   open(flow: Flow, work: StreamFlow | DatagramFlow): void {
+    this.takeDown(flow.slot);
     this.slots[flow.slot] = { flow, work, touched: this.batches };
     this.fresh++;
   }
@@ -140,9 +145,18 @@ export class OpenFlows {
   private keep(o: Open, quiet?: Quiet): boolean {
     const brief = briefOf(o.flow);
     if (brief === undefined) return false;
-    this.slots[o.flow.slot] = quiet ? { brief, decoder: quiet.decoder, parked: quiet.parked } : brief;
+    if (quiet) this.putQuiet(o.flow.slot, { brief, decoder: quiet.decoder, parked: quiet.parked });
+    else this.slots[o.flow.slot] = brief;
     this.engine.forget(o.flow.slot, o.flow.serial);
     return true;
+  }
+  private putQuiet(slot: number, flow: QuietFlow): void {
+    const shelved = this.quiet >= QUIET.quiet && this.shelf?.put(slot, this.codec.text(flow));
+    this.slots[slot] = shelved ? SHELVED_QUIET : flow;
+    if (!shelved) this.quiet++;
+  }
+  private quietText(slot: number): QuietFlow {
+    return this.codec.fromText((this.shelf as Shelf).read(slot)) as QuietFlow;
   }
   private idle(text: string): Open {
     const [flow, work] = this.codec.fromText(text) as [Flow, Open["work"]];
@@ -157,8 +171,9 @@ export class OpenFlows {
   /** What was put away goes. */
   private takeDown(slot: number): void {
     const there = this.slots[slot];
-    if (there === SHELVED) this.shelf?.drop(slot);
+    if (there === SHELVED || there === SHELVED_QUIET) this.shelf?.drop(slot);
     else if (typeof there === "string") this.held -= there.length;
+    else if (typeof there === "object" && !isOpen(there)) this.quiet--;
   }
   private textOf(slot: number, from: string | typeof SHELVED): string {
     return from === SHELVED ? (this.shelf as Shelf).read(slot) : from;
@@ -175,7 +190,11 @@ export class OpenFlows {
       if (o === undefined) continue;
       if (typeof o === "number") block.push([slot, written(o)]);
       else if (typeof o === "string" || o === SHELVED) block.push([slot, this.idle(this.textOf(slot, o))]);
-      else block.push([slot, isOpen(o) ? o : { ...o, brief: written(o.brief) }]);
+      else if (typeof o === "object" && isOpen(o)) block.push([slot, o]);
+      else {
+        const quiet = o === SHELVED_QUIET ? this.quietText(slot) : o;
+        block.push([slot, { ...quiet, brief: written(quiet.brief) }]);
+      }
       if (block.length < SNAPSHOT_FLOWS) continue;
       yield codec.encode(block);
       block = [];
@@ -187,7 +206,8 @@ export class OpenFlows {
     this.slots.length = length;
     for (const [slot, o] of block as [number, Saved][]) {
       if ("flow" in o) this.slots[slot] = { ...o, touched: 0 };
-      else this.slots[slot] = "brief" in o ? { ...o, brief: read(o.brief) } : read(o);
+      else if ("brief" in o) this.putQuiet(slot, { ...o, brief: read(o.brief) });
+      else this.slots[slot] = read(o);
     }
   }
 }

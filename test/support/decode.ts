@@ -23,7 +23,7 @@ export interface Decoded {
 export async function decodeForgetful(path: string): Promise<Decoded> {
   const usual = { ...QUIET };
   const atOnce = { datagrams: 0, streams: 0, text: Number.POSITIVE_INFINITY };
-  Object.assign(QUIET, { every: 0, flows: 0, held: 0, usual: atOnce, many: atOnce });
+  Object.assign(QUIET, { every: 0, flows: 0, quiet: 0, held: 0, usual: atOnce, many: atOnce });
   try {
     return await decode(path, { windowBytes: 512 });
   } finally {

@@ -19,17 +19,19 @@ export interface Decoded {
   /** Lines of each dataset. */
   text: Map<string, string>;
 }
-/** Decodes in small pieces, and as if every flow were quiet as soon as it can be: what is kept of it then, on disk, must be enough. */
-export async function decodeForgetful(path: string): Promise<Decoded> {
+/** As if every flow were quiet as soon as it can be, and memory held none of them: what is kept of them then, on disk, must be enough. */
+export async function forgetful<T>(work: () => Promise<T>): Promise<T> {
   const usual = { ...QUIET };
   const atOnce = { datagrams: 0, streams: 0, text: Number.POSITIVE_INFINITY };
   Object.assign(QUIET, { every: 0, flows: 0, quiet: 0, held: 0, usual: atOnce, many: atOnce });
   try {
-    return await decode(path, { windowBytes: 512 });
+    return await work();
   } finally {
     Object.assign(QUIET, usual);
   }
 }
+/** The same, in small pieces. */
+export const decodeForgetful = (path: string): Promise<Decoded> => forgetful(() => decode(path, { windowBytes: 512 }));
 export interface DecodeChoice {
   shards?: number;
   windowBytes?: number;

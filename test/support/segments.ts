@@ -56,7 +56,7 @@ export async function decodeInSegments(
       for (let over = false; !over; ) {
         made = [];
         try {
-          await decodeShard(job, index, Promise.resolve(id), (run) => made.push(keptRun(run)), undefined, segments);
+          await decodeShard({ ...job, scratch: dir }, index, Promise.resolve(id), (run) => made.push(keptRun(run)), undefined, segments);
           over = true;
         } catch (error) {
           if (!(error instanceof Died)) throw error;

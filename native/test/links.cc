@@ -47,6 +47,8 @@ static std::vector<LinkCase> cases() {
       {"bridged Ethernet in SNAP", 100, std::string("aaaa030080c20007") + "0000" + k2 + k1 + "0800", k1.c_str(), k2.c_str()},
       {"routed IP by NLPID", 100, "fefe03cc", "", ""},
       {"VN-Tag", 1, k2 + k1 + "8926" + "00010000" + "0800", k1.c_str(), k2.c_str()},
+      {"MACsec, in clear", 1, k2 + k1 + "88e5" + "0000" "00000001" + "0800", k1.c_str(), k2.c_str()},
+      {"MACsec, in clear, with a channel", 1, k2 + k1 + "88e5" + "2000" "00000001" "0200000000010001" + "0800", k1.c_str(), k2.c_str()},
       {"BSD loopback, little-endian", 0, "02000000", "", ""},
       {"BSD loopback, big-endian", 0, "00000002", "", ""},
       {"OpenBSD loopback", 108, "00000002", "", ""},

@@ -76,6 +76,16 @@ Next ethertype(uint32_t type, Cursor& c, Packet& out) {
       }
       out.frame_type = type;
       return done();
+    case 0x88e5: {  // MACsec (IEEE 802.1AE-2018 §9.3–9.9): what is authenticated and not encrypted can be read; an ICV stands behind it
+      uint32_t size = c.has(1) && c.p[0] & 0x20 ? 14 : 6;
+      if (c.has(size + 2) && !(c.p[0] & 0x8c)) {
+        uint32_t inner = be16(c.p + size);
+        c.take(size + 2);
+        return to(Layer::ethertype, inner);
+      }
+      out.frame_type = type;
+      return done();
+    }
     default: out.frame_type = type; return done();
   }
 }

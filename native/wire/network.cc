@@ -250,6 +250,10 @@ Next gre(Cursor& c, Packet& out) {
       inner.take(4 + len);
     }
   }
+  if (type == 0x883e) {  // WCCP: IPv4, in version 2 behind a redirect header (draft-mclaggan-wccp-v2rev1)
+    if (!looks_like_ip(inner, 4) && inner.has(4)) inner.take(4);
+    type = 0x0800;
+  }
   bool erspan = type == 0x88be || type == 0x22eb;
   if (erspan) {
     uint32_t header = type == 0x22eb ? 12 : (flags & 0x1000 ? 8 : 0);
@@ -276,8 +280,8 @@ Next gre(Cursor& c, Packet& out) {
 
 bool udp_tunnel(uint16_t source, uint16_t destination, Cursor& c, Packet& out, Next& next) {
   auto port = [&](uint16_t p) { return destination == p || source == p; };
-  if (port(4789) || port(8472)) {  // RFC 7348
-    if (!c.has(8) || !(c.p[0] & 0x08) || c.p[7] != 0) return false;
+  if (port(4789) || port(8472)) {  // RFC 7348 §5: what is reserved is ignored
+    if (!c.has(8) || !(c.p[0] & 0x08)) return false;
     c.take(8);
     if (!looks_like_ethernet(c)) return false;
     out.enter(Tunnel::vxlan);

@@ -59,6 +59,7 @@ const CARRIED = [
   "linktypes/tcpdump__LINKTYPE_PKTAP.pcap",
   "linktypes/tcpdump__nflog.pcap",
   "linktypes/bulk_extractor__wifi_ipv6.pcap",
+  "other-proto/tcpdump__macsec-short-valid.pcap",
   "tunnels/arkime__dot1ad.pcap",
   "tunnels/arkime__gtp-u.pcap",
   "tunnels/ndpi__6in4tunnel.pcap",
@@ -68,6 +69,7 @@ const CARRIED = [
   "tunnels/tcpdump__erspan-type-iii-pb-1.pcap",
   "tunnels/tcpdump__gso-ipv6-geneve-ipv6.pcap",
   "tunnels/tcpdump__gso-ipv6-vxlan-ipv4.pcap",
+  "tunnels/tcpdump__wccp_redirect_gre.pcap",
 ];
 const there = CARRIED.map((f) => join(process.env.CORPUS ?? "", f)).filter((f) => existsSync(f));
 (there.length ? test : test.skip)(

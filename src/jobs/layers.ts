@@ -29,12 +29,14 @@ const ETHERTYPE: Readonly<Record<number, string>> = {
   33024: "802.1Q VLAN",
   34525: "IPv6",
   34827: "PPP",
+  34878: "WCCP",
   34887: "MPLS",
   34888: "MPLS multicast",
   34915: "PPPoE discovery",
   34916: "PPPoE session",
   34984: "802.1ad VLAN",
   35020: "LLDP",
+  35045: "MACsec",
   35078: "VN-Tag",
 };
 const VLAN = [0x8100, 0x88a8, 0x9100, 0x9200];
@@ -325,7 +327,7 @@ function explainerOf(kind: (typeof KINDS)[number], value: number): Explain | und
       if (VLAN.includes(value)) return vlan;
       if (value === 0x8864) return pppoe;
       if (value === 0x0806 || value === 0x8035) return arp;
-      return value === 0x8926 ? opaque("VN-Tag") : undefined;
+      return value === 0x8926 || value === 0x88e5 ? opaque(ETHERTYPE[value]) : undefined;
     case "protocol":
       if (EXTENSIONS.includes(value)) return (p, at, to) => extensions(p, at, to, value);
       return { 1: icmp, 6: tcp, 17: udp, 47: gre, 58: icmp, 97: opaque("EtherIP"), 132: sctp }[value];

@@ -34,7 +34,12 @@ for (const name of readdirSync(root, { recursive: true, encoding: "utf8" })) {
     const target = normalize(join(dirname(file), m[2])).replace(/\.js$/, ".ts");
     const from = room(file);
     const to = room(target);
-    if (from !== to && !["alive", "config", "errors", "write-all"].includes(to) && !MAY[from]?.includes(to) && !(from === "config" && m[1]))
+    if (
+      from !== to &&
+      !["alive", "config", "errors", "file-bytes"].includes(to) &&
+      !MAY[from]?.includes(to) &&
+      !(from === "config" && m[1])
+    )
       problems.push(`${name} imports ${relative(root, target)}: ${from} may not import ${to}`);
     const protocol = /^decoders\/([a-z_]+)\//.exec(name)?.[1];
     const other = /^decoders\/([a-z_]+)\//.exec(relative(root, target))?.[1];

@@ -5,9 +5,9 @@
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Engine } from "./engine/engine.js";
+import { writeAll } from "./file-bytes.js";
 import type { Flows } from "./flows/flows.js";
 import { VERSION } from "./records/tables.js";
-import { writeAll } from "./write-all.js";
 
 /** Raised when the file's form changes. What state means may change with each version of ours: another version's is not read. */
 const FORM = 4;

@@ -13,9 +13,9 @@ import { type DecodeOptions, INDEX_BLOCK_ROWS, MAX_RECORD_BYTES } from "./config
 import { Engine } from "./engine/engine.js";
 import { INDEX_BYTES } from "./engine/native.js";
 import { ThreatflowError } from "./errors.js";
+import { readFully } from "./file-bytes.js";
 import { Flows } from "./flows/flows.js";
 import type { PacketIndex } from "./ingest/packet-index.js";
-import { readFully } from "./ingest/survey.js";
 import type { Digest } from "./records/digest.js";
 import type { Observer } from "./records/envelope.js";
 import { Parts, type Run } from "./sinks/parts.js";

@@ -2,9 +2,9 @@
 import { closeSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../errors.js";
+import { writeAll } from "../file-bytes.js";
 import { DATASETS } from "../records/fields.js";
 import type { Search } from "../search/search.js";
-import { writeAll } from "../write-all.js";
 
 const FLUSH_CHARS = 1 << 20;
 

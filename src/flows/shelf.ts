@@ -2,8 +2,9 @@
  * Texts of idle flows on disk, by slot: where there are many, memory holds only where they stand. The file has no name from the moment it is open, so
  * nothing of it stays when the process ends. What was taken is a hole in it; where holes are most of it, the rest moves to a new file.
  */
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { readFully, writeAll } from "../file-bytes.js";
 
 /** Bytes that wait to be written. */
 const PENDING = 256 << 10;
@@ -75,7 +76,7 @@ export class Shelf {
     if (this.pending.length === 0) this.pending = Buffer.allocUnsafeSlow(PENDING);
   }
   private write(): void {
-    for (let done = 0; done < this.waiting; ) done += writeSync(this.fd, this.pending, done, this.waiting - done, this.written + done);
+    writeAll(this.fd, this.pending.subarray(0, this.waiting), this.written);
     this.written += this.waiting;
     this.waiting = 0;
   }
@@ -125,9 +126,6 @@ export class Shelf {
 }
 
 function fill(fd: number, into: Uint8Array, from: number): void {
-  for (let done = 0; done < into.length; ) {
-    const n = readSync(fd, into, done, into.length - done, from + done);
-    if (n === 0) throw new RangeError(`a text of an idle flow is not where it was written: ${from} + ${into.length}`);
-    done += n;
-  }
+  if (readFully(fd, into, into.length, from) < into.length)
+    throw new RangeError(`a text of an idle flow is not where it was written: ${from} + ${into.length}`);
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync, rmSync } from "node:fs";
 import { INDEX_BYTES } from "../engine/native.js";
-import { writeAll } from "../write-all.js";
+import { writeAll } from "../file-bytes.js";
 
 const HASH_AT = 24;
 const FLAGS_AT = 38;

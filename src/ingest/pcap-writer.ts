@@ -1,7 +1,7 @@
 /** Writes packets out: classic pcap (nanosecond magic where a time is finer than µs), with several link types pcapng. */
 import { closeSync, openSync, renameSync, rmSync } from "node:fs";
 import { systemError } from "../errors.js";
-import { writeAll } from "../write-all.js";
+import { writeAll } from "../file-bytes.js";
 
 export interface OutPacket {
   /** ns since 1970 */

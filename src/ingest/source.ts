@@ -5,7 +5,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync, rmSync, sta
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemError, ThreatflowError } from "../errors.js";
-import { writeAll } from "../write-all.js";
+import { writeAll } from "../file-bytes.js";
 import { type Compression, compressionOf } from "./compression.js";
 import { isRolling, joinSegments, type Missing, type Span } from "./live/join.js";
 import { unpack } from "./unpack.js";

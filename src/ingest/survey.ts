@@ -1,11 +1,12 @@
 /** The survey: walks a capture once, checks and counts it, writes the packet index; the SHA-256 runs beside it. */
 import { createHash, type Hash, randomBytes } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type DecodeOptions, RESYNC_BYTES } from "../config.js";
 import { addon, INDEX_BYTES, type NativeSummary, NEED, OVERLAP } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
+import { readFully } from "../file-bytes.js";
 import { Hooks } from "../hooks/hooks.js";
 import type { Filter } from "./filter.js";
 import { isPcap } from "./folder.js";
@@ -167,16 +168,6 @@ function notACapture(source: Source): ThreatflowError {
     `${source.name} is no capture: it looks like ${looksLike(head)}`,
     "pcap and pcapng are read, plain or as .gz or .zst",
   );
-}
-
-export function readFully(fd: number, into: Uint8Array, length: number, position: number): number {
-  let done = 0;
-  while (done < length) {
-    const n = readSync(fd, into, done, length - done, position + done);
-    if (n === 0) break;
-    done += n;
-  }
-  return done;
 }
 
 /** A ring of shared buffers: the survey reads into one while the thread hashes others. */

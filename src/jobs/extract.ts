@@ -5,12 +5,13 @@ import type { DecodeOptions } from "../config.js";
 import { DEFAULT_WINDOW_BYTES } from "../config.js";
 import { INDEX_BYTES, INDEX_FLAG } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
+import { readFully } from "../file-bytes.js";
 import type { Filter } from "../ingest/filter.js";
 import type { Missing } from "../ingest/live/join.js";
 import { FileIndex } from "../ingest/packet-index.js";
 import { type OutPacket, writeCapture } from "../ingest/pcap-writer.js";
 import { openSource } from "../ingest/source.js";
-import { readFully, survey } from "../ingest/survey.js";
+import { survey } from "../ingest/survey.js";
 
 export interface Choice {
   /** Packet numbers from 1, inclusive. */

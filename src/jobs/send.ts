@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { DEFAULT_DECODE, DEFAULT_SPOOL_QUOTA, DEFAULT_WINDOW_BYTES } from "../config.js";
 import { INDEX_BYTES, INDEX_FLAG } from "../engine/native.js";
 import { ThreatflowError } from "../errors.js";
+import { readFully } from "../file-bytes.js";
 import type { Filter } from "../ingest/filter.js";
 import { sendFrames } from "../ingest/live/portable.js";
 import { FileIndex } from "../ingest/packet-index.js";
 import { openSource } from "../ingest/source.js";
-import { readFully, survey } from "../ingest/survey.js";
+import { survey } from "../ingest/survey.js";
 import { linktypeName } from "../records/protocols.js";
 
 const ETHERNET = 1;

@@ -3,9 +3,10 @@ import { closeSync, openSync } from "node:fs";
 import { DEFAULT_DECODE, DEFAULT_WINDOW_BYTES } from "../config.js";
 import { Engine } from "../engine/engine.js";
 import { EVENT, EVENT_WORDS, INDEX_BYTES } from "../engine/native.js";
+import { readFully } from "../file-bytes.js";
 import { MemoryIndex } from "../ingest/packet-index.js";
 import { openSource } from "../ingest/source.js";
-import { readFully, survey } from "../ingest/survey.js";
+import { survey } from "../ingest/survey.js";
 import { type Layer, layersOf } from "./layers.js";
 
 /** Bytes of streams, and packets, that are shown. */

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { systemError } from "../../errors.js";
-import { writeAll } from "../../write-all.js";
+import { writeAll } from "../../file-bytes.js";
 import { notBefore, type PlacedRecord, recordAt, recordEnd, type Stamp, stampOf } from "./file-head.js";
 import { hiddenName, type Manifest, type SegmentInfo, writeManifest } from "./manifest.js";
 import { packedName, packSegment } from "./pack.js";

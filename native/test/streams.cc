@@ -28,6 +28,19 @@ static void orders() {
   const EventRow* conflict = note(d, Anomaly::tcp_overlap_conflict);
   check(text(d) == "abc" && conflict && conflict->length == 3 && conflict->side == 3, "a copy that differs is a conflict, with both lengths; what was delivered wins");
 
+  // Each packet in a push of its own: the flow is packed in between, and what was delivered with it.
+  for (const char* copy : {"defg", "dexg"}) {
+    Maker packed;
+    packed.handshake();
+    packed.tcp(true, 100, 500, ACK, "abc");
+    packed.tcp(true, 103, 500, ACK, "defg");
+    packed.tcp(false, 500, 90, ACK, "xy");
+    packed.tcp(true, 103, 500, ACK, copy);
+    Outcome o = run_capture(packed.file.data(), packed.file.size(), 16, 1, Overlap::linux_, true);
+    check((note(o, Anomaly::tcp_overlap_conflict) != nullptr) == (copy[2] == 'x') && !note(o, Anomaly::tcp_overlap_unverified),
+          "what a packed flow delivered is compared with its copy");
+  }
+
   Maker acked;
   acked.handshake();
   acked.tcp(true, 100, 500, ACK, "abc");
